@@ -1,0 +1,36 @@
+import type { Clock } from './clock.js'
+
+// Declared here, since the engine's own library set knows neither Node nor the browser: these four stand in both,
+// but for `setImmediate`, which a browser replaces by a message to itself.
+declare const performance: { now(): number }
+declare function setTimeout(callback: () => void, delayMs: number): unknown
+declare function clearTimeout(timer: unknown): void
+declare const setImmediate: ((callback: () => void) => unknown) | undefined
+declare const MessageChannel: new () => {
+  readonly port1: { onmessage: (() => void) | null }
+  readonly port2: { postMessage(message: unknown): void }
+}
+
+/** The machine's own clock and timers. A shell: with `entropy.ts` the only place that touches them. */
+export function systemClock(): Clock {
+  return {
+    now: () => performance.now(),
+    wall: () => Date.now(),
+    after(delayMs, callback) {
+      const timer = setTimeout(callback, delayMs)
+      return () => clearTimeout(timer)
+    },
+    soon: typeof setImmediate === 'function' ? (callback) => void setImmediate(callback) : messageToSelf(),
+  }
+}
+
+/** A browser's stand-in for `setImmediate`: timers there wait 4 ms, a message to oneself does not. */
+function messageToSelf(): (callback: () => void) => void {
+  const { port1, port2 } = new MessageChannel()
+  const waiting: (() => void)[] = []
+  port1.onmessage = () => waiting.shift()?.()
+  return (callback) => {
+    waiting.push(callback)
+    port2.postMessage(0)
+  }
+}
