@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+/** Where to leave the results as JSON, for the count that CI ends with. */
+const results = process.env['TEST_RESULTS']
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -15,5 +18,6 @@ export default defineConfig({
     exclude: ['test/slow/**', 'node_modules/**'],
     pool: 'forks',
     testTimeout: 60_000,
+    reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
   },
 })

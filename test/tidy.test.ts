@@ -1,0 +1,61 @@
+// Guards the README's "how it is built": the rules of ARCHITECTURE.md hold in the tree as it is.
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import {
+  checkDecisions,
+  checkDependencies,
+  checkErrorCodes,
+  checkLinks,
+  checkNamedPaths,
+  checkRooms,
+} from './tidy/documents.js'
+import { checkGlobals } from './tidy/globals.js'
+import {
+  checkCircles,
+  checkClosure,
+  checkLayers,
+  checkNodeImports,
+  checkOrphans,
+  checkPackages,
+} from './tidy/imports.js'
+import { checkLeftovers, checkTestNames } from './tidy/leftovers.js'
+import { readTree } from './tidy/tree.js'
+
+/** The shells: who may touch time, chance and the host, and what each of them may touch. */
+const shells: Record<string, readonly string[]> = {
+  'src/stdx/system-clock.ts': ['performance', 'Date', 'setTimeout', 'clearTimeout', 'setImmediate', 'MessageChannel'],
+  'src/stdx/entropy.ts': ['crypto'],
+  'src/spouts/node-files.ts': ['process'],
+  'src/local/console-log.ts': ['console'],
+}
+/** Who may import Node's modules. */
+const nodeShells: readonly string[] = []
+/** Files that need no importer. */
+const entries = ['src/index.ts', 'src/testing/index.ts']
+
+const tree = readTree(fileURLToPath(new URL('..', import.meta.url)))
+
+describe('tidy', () => {
+  const rules: Record<string, () => string[]> = {
+    'layers: no room imports one above it': () => checkLayers(tree),
+    'layers: files of src import each other in no circle': () => checkCircles(tree),
+    'imports: no file of src imports a module of Node': () => checkNodeImports(tree, nodeShells),
+    'imports: LocalCluster reaches no module of Node': () => checkClosure(tree, 'src/local/local-cluster.ts'),
+    'imports: what src imports is a dependency': () => checkPackages(tree),
+    'imports: every file of src is imported': () => checkOrphans(tree, entries),
+    'shells: clock, timers, chance and host are touched where listed': () => checkGlobals(tree, shells),
+    'documents: every room has its page': () => checkRooms(tree),
+    'documents: files named in ARCHITECTURE.md are there': () => checkNamedPaths(tree, 'ARCHITECTURE.md'),
+    'documents: links lead to files': () => checkLinks(tree),
+    'documents: every error code is raised and explained': () => checkErrorCodes(tree),
+    'documents: decisions are numbered and listed': () => checkDecisions(tree),
+    'documents: every dependency has a reason and one version': () => checkDependencies(tree),
+    'leftovers: none': () => checkLeftovers(tree),
+    'leftovers: tests are named': () => checkTestNames(tree),
+  }
+  for (const [name, rule] of Object.entries(rules)) {
+    test(name, () => {
+      expect(rule().join('\n')).toBe('')
+    })
+  }
+})
