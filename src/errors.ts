@@ -4,6 +4,40 @@
  */
 export const errorCodes = {
   INVALID_TOPOLOGY: 'the topology has at least one problem; each is told',
+  NOT_A_TOPOLOGY: 'something else was given where a topology is expected',
+  // Problems of a topology, from here on within an InvalidTopologyError.
+  BAD_GROUPING: 'a custom grouping is not one, or it chose what is not a task of the subscriber',
+  BAD_NAME: 'the name of the topology is empty, too long, or has characters that are not allowed',
+  BAD_STREAM: 'a declaration of streams or fields that is not one',
+  DIRECT_MISMATCH: 'a direct grouping on a stream that is not direct, or another grouping on one that is',
+  DUPLICATE_FIELD: 'a stream or a grouping names a field twice',
+  DUPLICATE_ID: 'two components have the same id',
+  DUPLICATE_SUBSCRIPTION: 'a bolt subscribes twice to the same stream of the same component',
+  EMPTY_ID: 'the id of a component or stream is empty',
+  FACTORY_THREW: 'the factory of a component threw when it was tried',
+  INVALID_CONFIG: 'an option is unknown, misspelt, out of its range, or not for this component',
+  INVALID_ID: 'the id of a component is not a string, or not well-formed Unicode',
+  INVALID_PARALLELISM: 'a number of executors or tasks that is not a whole number in its range',
+  NO_COMPONENT: 'the topology has no component',
+  NO_GROUPING_FIELDS: 'a fields or partial key grouping names no field',
+  NO_SPOUT: 'the topology has no spout',
+  NOT_A_COMPONENT: 'a factory made something that is neither spout nor bolt',
+  NOT_A_FACTORY: 'a component was given as something that is not a function which makes one',
+  RESERVED_ID: 'the id of a component or stream begins with two underscores, as those of the engine do',
+  SHARED_INSTANCE: 'a factory returned the same instance twice',
+  SPOUT_WITH_INPUT: 'a spout subscribes to a stream',
+  UNKNOWN_COMPONENT: 'a bolt reads from a component that is not there',
+  UNKNOWN_FIELD: 'a grouping names a field that the stream does not have',
+  UNKNOWN_STREAM: 'a stream is named that the component does not declare',
+  // Warnings of a topology: it runs.
+  AMBIGUOUS_ID: 'two ids differ only by case or Unicode form',
+  CYCLE: 'tuples can come back to a component that they have passed',
+  EXCESS_EXECUTORS: 'more executors are asked for than there are tasks; there will be one a task',
+  NO_CONSUMERS: 'nobody reads a stream of a spout',
+  NO_INPUT: 'a bolt reads nothing',
+  STREAM_MISFIT: 'a stream lacks fields that the bolt declares to read',
+  // Values.
+  ASYNC_SCHEMA: 'the type of a field validates asynchronously, which an emit cannot wait for',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes
@@ -31,7 +65,10 @@ export class InvalidTopologyError extends StormError {
 
   constructor(problems: readonly Problem[]) {
     const list = problems.map((problem) => `\n  - ${problem.message} (${problem.code})`).join('')
-    super('INVALID_TOPOLOGY', `The topology has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:${list}`)
+    super(
+      'INVALID_TOPOLOGY',
+      `The topology has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:${list}`,
+    )
     this.name = 'InvalidTopologyError'
     this.problems = problems
   }
