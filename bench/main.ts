@@ -1,0 +1,9 @@
+import { bench } from './bench.js'
+
+// A reader that has seen enough ends the run quietly.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+process.exitCode = await bench(process.argv.slice(2), {
+  out: (line) => void process.stdout.write(`${line}\n`),
+  note: (line) => void process.stderr.write(`${line}\n`),
+})
