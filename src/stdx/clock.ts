@@ -9,6 +9,11 @@ export interface Clock {
   wall(): number
   /** Calls back once, no earlier than `delayMs` from now. Returns the way to call it off. */
   after(delayMs: number, callback: () => void): () => void
-  /** Calls back as soon as I/O and due timers have had their turn. */
+  /** Calls back at the next opportunity: what somebody sleeping asks for when work has come. */
   soon(callback: () => void): void
+  /**
+   * Calls back once I/O and due timers have had their turn: what somebody busy asks for. The same as `soon` on a real
+   * clock; on a virtual one it takes a millisecond, without which a loop that is never idle would stop time.
+   */
+  yield(callback: () => void): void
 }

@@ -13,6 +13,7 @@ declare const MessageChannel: new () => {
 
 /** The machine's own clock and timers. A shell: with `entropy.ts` the only place that touches them. */
 export function systemClock(): Clock {
+  const soon = typeof setImmediate === 'function' ? (callback: () => void) => void setImmediate(callback) : messageToSelf()
   return {
     now: () => performance.now(),
     wall: () => Date.now(),
@@ -20,7 +21,8 @@ export function systemClock(): Clock {
       const timer = setTimeout(callback, delayMs)
       return () => clearTimeout(timer)
     },
-    soon: typeof setImmediate === 'function' ? (callback) => void setImmediate(callback) : messageToSelf(),
+    soon,
+    yield: soon,
   }
 }
 
