@@ -16,9 +16,7 @@ export function describeError(thrown: unknown): ErrorDescription {
     quietly(() => (thrown instanceof Error ? nameAndMessage(thrown) : `threw ${describeValue(thrown)}`)) ??
     'threw something that cannot be described'
   const stack = quietly(() => (thrown instanceof Error && typeof thrown.stack === 'string' ? thrown.stack : undefined))
-  return stack === undefined
-    ? { message: shortened(message) }
-    : { message: shortened(message), stack: shortened(stack) }
+  return stack === undefined ? { message: shortened(message) } : { message: shortened(message), stack: shortened(stack) }
 }
 
 /** A value in a few words, for a sentence that tells what was got: `'a text'`, `-1`, `an array of 3`, `a function`. */
@@ -26,9 +24,11 @@ export function describeValue(value: unknown): string {
   const told = quietly(() => {
     if (typeof value === 'string') return `'${shortened(value, 80)}'`
     if (typeof value === 'bigint') return `${shortened(String(value), 80)}n`
-    if (typeof value === 'function') return value.name === '' ? 'a function' : `the function ${shortened(value.name, 80)}`
+    if (typeof value === 'function') {
+      return value.name === '' ? 'a function' : `the function ${shortened(value.name, 80)}`
+    }
     if (Array.isArray(value)) return `an array of ${value.length}`
-    if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value)
+    if (typeof value !== 'object' || value === null) return String(value)
     const type: unknown = value.constructor?.name
     return typeof type === 'string' && type !== '' && type !== 'Object'
       ? `an object of class ${shortened(type, 80)}`

@@ -163,20 +163,25 @@ export function basicBolt<I extends Stream, const O extends Streams | Stream = {
   const outputs = (
     def.outputs === undefined ? {} : isStream(def.outputs) ? { default: def.outputs } : def.outputs
   ) as Named<O>
-  return () => new DefinedBolt<ValuesOf<I>, Named<O>>(outputs, create?.bind(def), execute?.bind(def))
+  const input = Array.isArray(def.input) ? def.input : [def.input]
+  return () => new DefinedBolt<ValuesOf<I>, Named<O>>(input, outputs, create?.bind(def), execute?.bind(def))
 }
 
 class DefinedBolt<In extends object, O extends Streams> extends BasicBolt<In, O> {
+  /** What it says that it reads, for the builder to compare with what it is given. */
+  readonly '~input': readonly Stream[]
   override readonly outputs: O
   readonly #create: ((context: TopologyContext) => BasicBolt<In, O>['execute']) | undefined
   #execute: BasicBolt<In, O>['execute'] | undefined
 
   constructor(
+    input: readonly unknown[],
     outputs: O,
     create: ((context: TopologyContext) => BasicBolt<In, O>['execute']) | undefined,
     execute: BasicBolt<In, O>['execute'] | undefined,
   ) {
     super()
+    this['~input'] = input.filter(isStream)
     this.outputs = outputs
     this.#create = create
     this.#execute = execute
