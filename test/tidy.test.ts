@@ -25,7 +25,7 @@ import { readTree } from './tidy/tree.js'
 const shells: Record<string, readonly string[]> = {
   'src/stdx/system-clock.ts': ['performance', 'Date', 'setTimeout', 'clearTimeout', 'setImmediate', 'MessageChannel'],
   'src/stdx/entropy.ts': ['crypto'],
-  'src/spouts/node-files.ts': ['process'],
+  'src/spouts/node-files.ts': ['process', 'Buffer'],
   'src/local/console-log.ts': ['console'],
 }
 /** Who may import Node's modules. */
