@@ -30,8 +30,9 @@ describe('documents', () => {
         (place) => !/ is for /.test(checkOptions({ [key]: Symbol('x') }, '', place)[0]?.message ?? ''),
       )
       const usual = defaults[key]
-      const words =
-        usual === undefined || (Array.isArray(usual) && usual.length === 0) ? said[key]?.usual : String(usual)
+      // Where there is no default, the page says in words what holds then.
+      const isPlain = typeof usual === 'number' || typeof usual === 'boolean'
+      const words = isPlain ? String(usual) : said[key]?.usual
       return [key, { takes: /; (.*) is expected\.$/.exec(refusal)?.[1], usual: words, own: own.join(', ') }] as const
     })
     expect(said).toEqual(Object.fromEntries(known))
