@@ -38,6 +38,39 @@ export const errorCodes = {
   STREAM_MISFIT: 'a stream lacks fields that the bolt declares to read',
   // Values.
   ASYNC_SCHEMA: 'the type of a field validates asynchronously, which an emit cannot wait for',
+  UNENCODABLE_KEY: 'a value that a tuple is grouped by is a function, a symbol, a cycle or an object of a class',
+  // What a running task may not do.
+  ANCHOR_ALREADY_DONE: 'an emit is anchored to a tuple that its task has acked or failed already',
+  BAD_ANCHOR: 'an emit is anchored to something that is no tuple',
+  BAD_VALUES: 'what was emitted is no object with the fields of its stream',
+  DIRECT_STREAM: 'a plain emit on a direct stream, where the emitter has to name the task',
+  DUPLICATE_MESSAGE_ID: 'a spout emitted a message id that is still pending',
+  FOREIGN_TUPLE: 'a task acked, failed or anchored to something that is no tuple given to it',
+  NOT_DIRECT: 'emitDirect on a stream that is not direct',
+  TASK_CLOSED: 'a task emitted before it was ready or after its end',
+  TOO_MANY_ANCHORS: 'an emit is anchored to more than 1,000 tuples',
+  TUPLE_CLOSED: 'a basic bolt emitted after its execute was over',
+  UNKNOWN_TASK: 'emitDirect named a task that does not read the stream',
+  // What user code does that ends a task or a topology.
+  CLEANUP_TIMEOUT: 'close or cleanup of a task did not end within 3 s',
+  PREPARE_FAILED: 'open or prepare of a task threw',
+  PREPARE_TIMEOUT: 'open or prepare of a task did not end within 60 s',
+  SPOUT_FAILED: 'nextTuple threw ten times in a row',
+  // Ready-made spouts.
+  BAD_LIST: 'listSpout was given something that is no list of values',
+  BAD_PATHS: 'fileSpout was given something that is no list of paths',
+  FILE_NOT_FOUND: 'a file that a task is to read is not there',
+  LINE_TOO_LONG: 'a line of a file is longer than 64 MiB',
+  NEEDS_NODE: 'a file is to be read where there is no Node',
+  NOT_A_REGULAR_FILE: 'a directory stands where a file is expected',
+  PERMISSION: 'a file may not be read by the user of this process',
+  READ_FAILED: 'a file could not be opened or read; the message tells what the system said',
+  STDIN_ONE_TASK: 'a spout that reads standard input has more than one task',
+  STDIN_TWICE: 'standard input is named twice; it can be read only once',
+  // The life of a topology.
+  ALREADY_RUNNING: 'a topology of this name is running',
+  CLUSTER_CLOSED: 'the cluster was shut down',
+  TOPOLOGY_GONE: 'the topology was killed',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

@@ -1,0 +1,386 @@
+import { StormError } from '../errors.js'
+import { isBasicBolt, type BasicBolt, type Bolt } from '../topology/component.js'
+import { boltFailed, boltThrew } from './ack-target.js'
+import { TaskBasicCollector, TaskOutputCollector } from './bolt-collector.js'
+import { Emitter } from './emitter.js'
+import type { IdGenerator } from '../acker/ids.js'
+import { Inbox } from './inbox.js'
+import { OrderedExecutions } from './ordered-executions.js'
+import type { Reports } from './reports.js'
+import type { Router } from './router.js'
+import { InputCounters, LatencyRecorder } from './stats.js'
+import { stepBatch, type Scheduler, type Source, type Steppable } from './step.js'
+import type { TaskHooks } from './task-hooks.js'
+import type { TreeAcks } from './tree-acks.js'
+import { looseTuple } from './anchors.js'
+import { Lane, TupleState, type TaskId, type TaskTuple } from './tuple.js'
+
+export interface BoltTaskParts {
+  readonly id: TaskId
+  readonly component: string
+  readonly bolt: Bolt
+  readonly ids: IdGenerator
+  readonly acks: TreeAcks
+  readonly hooks: TaskHooks
+  readonly scheduler: Scheduler
+  readonly reports: Reports
+  readonly inboxLimit: number
+  /** Calls of `execute` that may be open at once. */
+  readonly concurrency: number
+  /** Whether the outputs of a basic bolt leave in the order of its inputs even then. */
+  readonly ordered: boolean
+  readonly tickMs: number | undefined
+  readonly messageTimeoutMs: number
+  readonly sampleEvery: number
+}
+
+/**
+ * One task of a bolt, as a machine that is stepped: takes the tuples of its inbox one by one through `execute`, while it
+ * is not held by those who read it and fewer promises of `execute` are open than its concurrency.
+ *
+ * A tuple that is neither acked nor failed when `execute` returns is *kept*: it is listed, so that it can be told who
+ * sits on it.
+ */
+export class BoltTask implements Steppable, Source {
+  readonly id: TaskId
+  readonly component: string
+  readonly inbox: Inbox
+  readonly emitter: Emitter
+  readonly collector: TaskOutputCollector
+  /** By source component and stream. */
+  readonly inputs = new Map<string, InputCounters>()
+  readonly executeLatency = new LatencyRecorder()
+  readonly processLatency = new LatencyRecorder()
+  queued = false
+  wakeAtMs = Infinity
+  blockedBy = 0
+  /** Acks and fails of tuples that were decided already. */
+  misuses = 0
+  readonly #parts: BoltTaskParts
+  readonly #bolt: Bolt
+  readonly #isBasic: boolean
+  #router: Router | undefined
+  #basicOut: TaskBasicCollector
+  #isOpen = false
+  /** Promises of `execute` that are open. */
+  #openCalls = 0
+  readonly #ordered: OrderedExecutions | null
+  /** Tuples kept after `execute`, with the time since when. */
+  readonly #kept = new Map<TaskTuple, number>()
+  #drainWaiters: (() => void)[] = []
+  readonly #tickLane: Lane
+  #nextTickMs = Infinity
+  #isTickWaiting = false
+  #sinceSample = 0
+  #sampled: TaskTuple | null = null
+  #sampledAtMs = 0
+
+  constructor(parts: BoltTaskParts) {
+    this.#parts = parts
+    this.id = parts.id
+    this.component = parts.component
+    this.#bolt = parts.bolt
+    this.#isBasic = isBasicBolt(parts.bolt)
+    this.inbox = new Inbox(parts.inboxLimit, parts.scheduler, this)
+    this.emitter = new Emitter(parts.id, parts.ids, parts.hooks)
+    this.collector = new TaskOutputCollector(this)
+    this.#basicOut = new TaskBasicCollector(this)
+    this.#ordered = this.#isBasic && parts.ordered && parts.concurrency > 1 ? new OrderedExecutions(this) : null
+    this.#tickLane = new Lane('__system', '__tick', -1, true, parts.id, this.inbox, this.input('__system', '__tick'))
+  }
+
+  get router(): Router {
+    return this.#router as Router
+  }
+
+  /** Set once, when all tasks are made: whom this one feeds. */
+  set router(router: Router) {
+    this.#router = router
+  }
+
+  /** Nothing waits, and no call is open. */
+  get isIdle(): boolean {
+    return this.inbox.size === 0 && this.#openCalls === 0
+  }
+
+  /** The counters for what comes from a stream of a component. */
+  input(component: string, stream: string): InputCounters {
+    const key = `${component}:${stream}`
+    let counters = this.inputs.get(key)
+    if (counters === undefined) this.inputs.set(key, (counters = new InputCounters(component, stream)))
+    return counters
+  }
+
+  /** The bolt is prepared: from now on its tuples are executed. */
+  start(): void {
+    this.#isOpen = true
+    if (this.#parts.tickMs !== undefined) this.#nextTickMs = this.#parts.scheduler.now() + this.#parts.tickMs
+    this.#parts.scheduler.enqueue(this)
+  }
+
+  /** The end: nothing is executed or emitted any more. */
+  close(): void {
+    this.#isOpen = false
+    this.wakeAtMs = Infinity
+    this.#nextTickMs = Infinity
+    this.#releaseDrainWaiters()
+  }
+
+  assertOpen(): void {
+    if (!this.#isOpen)
+      throw new StormError(
+        'TASK_CLOSED',
+        `Task ${this.id} of component '${this.component}' emitted before it was prepared or after its end.`,
+      )
+  }
+
+  unblocked(): void {
+    if (this.#drainWaiters.length > 0) this.#releaseDrainWaiters()
+    if (!this.queued) this.#parts.scheduler.enqueue(this)
+  }
+
+  /** Resolves when no reader of this task is full. */
+  drained(): Promise<void> {
+    if (this.blockedBy === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#drainWaiters.push(resolve))
+  }
+
+  step(nowMs: number): boolean {
+    if (!this.#isOpen) return false
+    if (nowMs >= this.#nextTickMs) this.#tick(nowMs)
+    const { inbox } = this
+    for (let left = stepBatch; left > 0 && this.#mayExecute(); left--) {
+      const tuple = inbox.shift()
+      if (tuple === undefined) break
+      tuple.lane.input.executed++
+      if (++this.#sinceSample >= this.#parts.sampleEvery || this.#parts.hooks.any) this.#executeMeasured(tuple)
+      else this.#execute(tuple)
+    }
+    this.wakeAtMs = this.#nextTickMs
+    if (this.#kept.size > 0) this.#watchKept(nowMs)
+    return inbox.size > 0 && this.#mayExecute()
+  }
+
+  ack(tuple: TaskTuple): void {
+    if (tuple.state !== TupleState.open) return this.#misuse(tuple, 'ack')
+    tuple.state = TupleState.acked
+    tuple.lane.input.acked++
+    if (this.#kept.size > 0) this.#kept.delete(tuple)
+    this.#parts.acks.ack(tuple)
+    if (tuple === this.#sampled || this.#parts.hooks.any) {
+      const processLatencyMs = this.#processed(tuple)
+      if (this.#parts.hooks.any) this.#parts.hooks.boltAck({ task: this.id, tuple, processLatencyMs })
+    }
+  }
+
+  fail(tuple: TaskTuple, reason?: string): void {
+    if (tuple.state !== TupleState.open) return this.#misuse(tuple, 'fail')
+    if (reason !== undefined) {
+      this.#parts.reports.warn(
+        'failed',
+        this.component,
+        this.id,
+        `component '${this.component}' failed a tuple: ${reason}`,
+      )
+    }
+    this.#fail(tuple, boltFailed)
+  }
+
+  resetTimeout(tuple: TaskTuple): void {
+    if (tuple.state !== TupleState.open) return this.#misuse(tuple, 'resetTimeout')
+    this.#parts.acks.resetTimeout(tuple)
+  }
+
+  /** `execute` threw or rejected: the tuple is failed at once, the task goes on. */
+  threw(tuple: TaskTuple, thrown: unknown): void {
+    this.#parts.reports.error(
+      this.component,
+      this.id,
+      thrown,
+      `execute of component '${this.component}' threw on a tuple from '${tuple.component}'`,
+    )
+    if (tuple.state === TupleState.open) this.#fail(tuple, boltThrew)
+  }
+
+  #mayExecute(): boolean {
+    return this.blockedBy === 0 && this.#openCalls < this.#parts.concurrency
+  }
+
+  #execute(tuple: TaskTuple): void {
+    if (this.#isBasic) this.#executeBasic(tuple)
+    else this.#executeRich(tuple)
+  }
+
+  #executeBasic(tuple: TaskTuple): void {
+    if (tuple.lane === this.#tickLane) this.#isTickWaiting = false
+    const out = this.#basicOut
+    out.tuple = tuple
+    if (this.#ordered !== null && !this.#ordered.isEmpty) out.held = []
+    let result: unknown
+    try {
+      result = (this.#bolt as BasicBolt).execute(tuple, out)
+    } catch (thrown) {
+      out.tuple = null
+      this.#settle(out, tuple, true, thrown)
+      return
+    }
+    if (result !== undefined && isPromise(result)) this.#await(result, tuple, out)
+    else {
+      out.tuple = null
+      if (out.held === null) this.ack(tuple)
+      else this.#settle(out, tuple, false, undefined)
+    }
+  }
+
+  /** A call that is over at once: told now, or in its turn behind calls that are still open. */
+  #settle(out: TaskBasicCollector, tuple: TaskTuple, hasThrown: boolean, thrown: unknown): void {
+    if (this.#ordered === null || out.held === null) {
+      if (hasThrown) this.threw(tuple, thrown)
+      else this.ack(tuple)
+      return
+    }
+    this.#ordered.add(out, tuple)
+    this.#basicOut = new TaskBasicCollector(this)
+    this.#ordered.settled(out, hasThrown, thrown)
+  }
+
+  /** A call of a basic bolt that goes on: it keeps its collector, the next call gets another. */
+  #await(call: PromiseLike<unknown>, tuple: TaskTuple, out: TaskBasicCollector): void {
+    this.#basicOut = new TaskBasicCollector(this)
+    this.#ordered?.add(out, tuple)
+    this.#openCall(tuple)
+    const ended = (hasThrown: boolean, thrown: unknown) => {
+      this.#closeCall(tuple)
+      out.tuple = null
+      if (this.#ordered !== null) this.#ordered.settled(out, hasThrown, thrown)
+      else if (hasThrown) this.threw(tuple, thrown)
+      else this.ack(tuple)
+    }
+    call.then(
+      () => ended(false, undefined),
+      (thrown: unknown) => ended(true, thrown),
+    )
+  }
+
+  #executeRich(tuple: TaskTuple): void {
+    if (tuple.lane === this.#tickLane) this.#isTickWaiting = false
+    let result: unknown
+    try {
+      result = this.#bolt.execute(tuple, this.collector)
+    } catch (thrown) {
+      this.threw(tuple, thrown)
+      return
+    }
+    if (result !== undefined && isPromise(result)) {
+      this.#openCall(tuple)
+      result.then(
+        () => this.#closeCall(tuple),
+        (thrown: unknown) => {
+          this.#closeCall(tuple)
+          this.threw(tuple, thrown)
+        },
+      )
+    } else if (tuple.state === TupleState.open && !tuple.isTick) {
+      this.#kept.set(tuple, this.#parts.scheduler.turnMs)
+      if (this.#kept.size === 1) this.wakeAtMs = 0
+    }
+  }
+
+  #openCall(tuple: TaskTuple): void {
+    this.#openCalls++
+    if (tuple.state === TupleState.open && !tuple.isTick) this.#kept.set(tuple, this.#parts.scheduler.turnMs)
+  }
+
+  #closeCall(tuple: TaskTuple): void {
+    this.#openCalls--
+    if (this.#isBasic) this.#kept.delete(tuple)
+    if (!this.queued) this.#parts.scheduler.enqueue(this)
+  }
+
+  /** The same with a look at the clock before and after. */
+  #executeMeasured(tuple: TaskTuple): void {
+    const { scheduler, hooks, sampleEvery } = this.#parts
+    const isSample = this.#sinceSample >= sampleEvery
+    if (!isSample) {
+      this.#execute(tuple)
+      hooks.boltExecute({ task: this.id, tuple })
+      return
+    }
+    this.#sinceSample = 0
+    const startMs = scheduler.now()
+    this.#sampled = tuple
+    this.#sampledAtMs = startMs
+    this.#execute(tuple)
+    const executeLatencyMs = scheduler.now() - startMs
+    this.executeLatency.record(executeLatencyMs)
+    if (hooks.any) hooks.boltExecute({ task: this.id, tuple, executeLatencyMs })
+  }
+
+  #processed(tuple: TaskTuple): number | undefined {
+    if (tuple !== this.#sampled) return undefined
+    this.#sampled = null
+    const ms = this.#parts.scheduler.now() - this.#sampledAtMs
+    this.processLatency.record(ms)
+    return ms
+  }
+
+  #fail(tuple: TaskTuple, reason: number): void {
+    tuple.state = TupleState.failed
+    tuple.lane.input.failed++
+    this.#kept.delete(tuple)
+    this.#parts.acks.fail(tuple, reason)
+    if (this.#parts.hooks.any)
+      this.#parts.hooks.boltFail({ task: this.id, tuple, processLatencyMs: this.#processed(tuple) })
+  }
+
+  #misuse(tuple: TaskTuple, verb: string): void {
+    this.misuses++
+    const before = tuple.state === TupleState.acked ? 'acked' : 'failed'
+    this.#parts.reports.warn(
+      'misuse',
+      this.component,
+      this.id,
+      `component '${this.component}' called ${verb} on a tuple from '${tuple.component}' that it has ${before} already: ignored, the first verdict holds.`,
+    )
+  }
+
+  /** One tick waits at most: a task that is behind gets the next one when it has taken this one. */
+  #tick(nowMs: number): void {
+    const everyMs = this.#parts.tickMs as number
+    this.#nextTickMs = Math.max(this.#nextTickMs + everyMs, nowMs)
+    if (this.#isTickWaiting) return
+    this.#isTickWaiting = true
+    this.inbox.push(looseTuple(tickValues, this.#tickLane))
+  }
+
+  /** Warns of tuples that the bolt sits on for most of the message timeout: their trees are about to fail. */
+  #watchKept(nowMs: number): void {
+    const [oldest] = this.#kept
+    if (oldest === undefined) return
+    const [tuple, sinceMs] = oldest
+    const warnAfterMs = this.#parts.messageTimeoutMs * 0.8
+    if (nowMs - sinceMs < warnAfterMs) {
+      this.wakeAtMs = Math.min(this.wakeAtMs, sinceMs + warnAfterMs)
+      return
+    }
+    this.#parts.reports.warn(
+      'kept',
+      this.component,
+      this.id,
+      `component '${this.component}', task ${this.id}, has neither acked nor failed a tuple from '${tuple.component}' for ${Math.round((nowMs - sinceMs) / 1_000)} s (${this.#kept.size} in all); its tree fails at the message timeout.`,
+    )
+    this.wakeAtMs = Math.min(this.wakeAtMs, nowMs + this.#parts.messageTimeoutMs * 0.2)
+  }
+
+  #releaseDrainWaiters(): void {
+    const waiters = this.#drainWaiters
+    this.#drainWaiters = []
+    for (const resolve of waiters) resolve()
+  }
+}
+
+const tickValues = Object.freeze({})
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

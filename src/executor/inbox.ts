@@ -1,0 +1,57 @@
+import { Ring } from '../stdx/ring.js'
+import type { Scheduler, Source, Steppable } from './step.js'
+import type { Destination, TaskTuple } from './tuple.js'
+
+/**
+ * The tuples that wait for one task, in order of arrival.
+ *
+ * Nothing is refused or dropped here: user code that is in the middle of `execute` cannot be stopped, and half an emit
+ * would break its tree. Instead, an inbox over its limit *holds* the tasks that feed it: they are not stepped until it
+ * is half empty. So it overshoots by what one call of `execute` or `nextTuple` emits, and by nothing else.
+ */
+export class Inbox implements Destination {
+  readonly #waiting = new Ring<TaskTuple>()
+  readonly #limit: number
+  readonly #scheduler: Scheduler
+  readonly #reader: Steppable
+  readonly #sources: Source[] = []
+  #isFull = false
+
+  constructor(limit: number, scheduler: Scheduler, reader: Steppable) {
+    this.#limit = limit
+    this.#scheduler = scheduler
+    this.#reader = reader
+  }
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /** Has this task held whenever the inbox is full. */
+  hold(source: Source): void {
+    this.#sources.push(source)
+    if (this.#isFull) source.blockedBy++
+  }
+
+  push(tuple: TaskTuple): void {
+    this.#waiting.push(tuple)
+    if (this.#waiting.size >= this.#limit && !this.#isFull) this.#close()
+    if (!this.#reader.queued) this.#scheduler.enqueue(this.#reader)
+  }
+
+  shift(): TaskTuple | undefined {
+    const tuple = this.#waiting.shift()
+    if (this.#isFull && this.#waiting.size <= this.#limit >> 1) this.#open()
+    return tuple
+  }
+
+  #close(): void {
+    this.#isFull = true
+    for (const source of this.#sources) source.blockedBy++
+  }
+
+  #open(): void {
+    this.#isFull = false
+    for (const source of this.#sources) if (--source.blockedBy === 0) source.unblocked()
+  }
+}

@@ -1,0 +1,158 @@
+import { StormError } from '../errors.js'
+import type { Chooser, OneChooser } from '../grouping/grouping.js'
+import { didYouMean } from '../stdx/nearest.js'
+import { describeValue } from '../stdx/describe-error.js'
+import { listed } from '../stdx/listed.js'
+import type { Lane, TaskId } from './tuple.js'
+
+/** One subscription of one component, at the emitting task: its chooser, and the lanes to the tasks it chooses from. */
+export class Route {
+  readonly chooser: Chooser
+  /** In ascending order; a chooser answers with indexes into it. */
+  readonly targets: readonly TaskId[]
+  readonly #lanes: (Lane | undefined)[]
+  readonly #open: (target: TaskId) => Lane
+
+  constructor(chooser: Chooser, targets: readonly TaskId[], open: (target: TaskId) => Lane) {
+    this.chooser = chooser
+    this.targets = targets
+    this.#lanes = new Array<Lane | undefined>(targets.length).fill(undefined)
+    this.#open = open
+  }
+
+  /** The lane to the target at this index, opened when a tuple first goes there. */
+  lane(index: number): Lane {
+    return this.#lanes[index] ?? (this.#lanes[index] = this.#open(this.targets[index] as TaskId))
+  }
+}
+
+/** One output stream of one task: who reads it, and what is counted on it. */
+export class OutputStream {
+  emitted = 0
+  transferred = 0
+  /** Of a spout: verdicts on the trees that began here. */
+  acked = 0
+  failed = 0
+  /** The common case, one reader and one task a tuple: its chooser, and its route. */
+  readonly one: OneChooser | null
+  readonly route: Route | null
+  /** Some component reads it, though perhaps by a direct grouping only. */
+  readonly hasReaders: boolean
+  readonly #routes: readonly Route[]
+  /** The lanes of direct subscriptions, by task. */
+  readonly #directLanes: ReadonlyMap<TaskId, () => Lane>
+  readonly #guard: ((values: object) => void) | null
+
+  constructor(
+    readonly component: string,
+    readonly id: string,
+    readonly isDirect: boolean,
+    routes: readonly Route[],
+    /** Freezes or validates values before they leave; null where neither is asked for. */
+    guard: ((values: object) => void) | null,
+  ) {
+    const [only] = routes
+    const isSimple = routes.length === 1 && only !== undefined && only.chooser.kind === 'one'
+    this.one = isSimple && only.chooser.kind === 'one' ? only.chooser.one : null
+    this.route = isSimple ? only : null
+    this.hasReaders = routes.length > 0
+    this.#routes = routes
+    this.#directLanes = new Map(
+      routes.flatMap((route) =>
+        route.chooser.kind === 'direct'
+          ? route.targets.map((target, index) => [target, () => route.lane(index)] as const)
+          : [],
+      ),
+    )
+    this.#guard = guard
+  }
+
+  /** Refuses what is no values object; then what freezing or validating asks for. */
+  check(values: object): void {
+    if (typeof values !== 'object' || values === null) {
+      throw new StormError(
+        'BAD_VALUES',
+        `Component '${this.component}' emitted ${describeValue(values)} on its stream '${this.id}'; values are an object with the stream's fields.`,
+      )
+    }
+    if (this.#guard !== null) this.#guard(values)
+  }
+
+  /** Appends the lanes that a plain emit takes to `lanes`. Everything that can be refused is refused here, before anything is sent. */
+  select(values: object, lanes: Lane[]): void {
+    if (this.isDirect) {
+      throw new StormError(
+        'DIRECT_STREAM',
+        `Stream '${this.id}' of component '${this.component}' is direct: name the task with emitDirect.`,
+      )
+    }
+    for (const route of this.#routes) {
+      const { chooser } = route
+      switch (chooser.kind) {
+        case 'one':
+          lanes.push(route.lane(chooser.one.choose(values)))
+          break
+        case 'all':
+          for (let i = 0; i < route.targets.length; i++) lanes.push(route.lane(i))
+          break
+        case 'many':
+          for (const index of chooser.many(values)) lanes.push(route.lane(index))
+          break
+        case 'direct':
+          break
+      }
+    }
+  }
+
+  /** The lane to a task that reads this direct stream. */
+  directLane(task: TaskId): Lane {
+    if (!this.isDirect) {
+      throw new StormError(
+        'NOT_DIRECT',
+        `Stream '${this.id}' of component '${this.component}' is not direct: emitDirect to task ${task} needs stream(…, { direct: true }).`,
+      )
+    }
+    const lane = this.#directLanes.get(task)
+    if (lane === undefined) {
+      const known = [...this.#directLanes.keys()]
+      throw new StormError(
+        'UNKNOWN_TASK',
+        `Task ${describeValue(task)} does not read stream '${this.id}' of component '${this.component}'; ${known.length === 0 ? 'nobody does' : `tasks ${known.join(', ')} do`}.`,
+      )
+    }
+    return lane()
+  }
+}
+
+/** All output streams of one task. */
+export class Router {
+  readonly streams: ReadonlyMap<string, OutputStream>
+  readonly #component: string
+  readonly #default: OutputStream | undefined
+
+  constructor(component: string, streams: ReadonlyMap<string, OutputStream>) {
+    this.#component = component
+    this.streams = streams
+    this.#default = streams.get('default')
+  }
+
+  /** The stream that `emit` uses. */
+  get default(): OutputStream {
+    return this.#default ?? this.stream('default')
+  }
+
+  stream(id: string): OutputStream {
+    const stream = this.streams.get(id)
+    if (stream !== undefined) return stream
+    const known = [...this.streams.keys()]
+    throw new StormError(
+      'UNKNOWN_STREAM',
+      `Component '${this.#component}' has no stream ${describeValue(id)}; it declares ${listed(known)}.${typeof id === 'string' ? didYouMean(id, known) : ''}`,
+    )
+  }
+}
+
+/** The tasks that a tuple went to, as `emit` answers them. */
+export function targetsOf(lanes: readonly Lane[]): readonly TaskId[] {
+  return lanes.map((lane) => lane.target)
+}

@@ -1,0 +1,34 @@
+/**
+ * A task as the loop sees it: something that is stepped while it has work, and woken at a time when it has none.
+ * `queued` and `wakeAtMs` are the loop's and the task's shared note: the loop clears the first before a step, the task
+ * sets the second during one.
+ */
+export interface Steppable {
+  /** It stands in the loop's queue. */
+  queued: boolean
+  /** When it wants to be stepped although nobody asks for it; Infinity: never. */
+  wakeAtMs: number
+  /** Does a bounded amount of work. True: there is more to do at once. */
+  step(nowMs: number): boolean
+}
+
+/** What a task may ask of the loop that steps it. */
+export interface Scheduler {
+  /** Has the task stepped soon; it may stand in the queue already. */
+  enqueue(task: Steppable): void
+  /** A fresh reading of the clock, in milliseconds. It costs as much as a whole tuple: for samples and slow paths. */
+  now(): number
+  /** The clock as it was read for the present step: free. */
+  readonly turnMs: number
+}
+
+/** A task that feeds others and can be held while they are full. */
+export interface Source {
+  /** How many full inboxes hold it. */
+  blockedBy: number
+  /** The last of them has room again. */
+  unblocked(): void
+}
+
+/** How many tuples, or calls of `nextTuple`, a step takes before it lets others have their turn. */
+export const stepBatch = 256

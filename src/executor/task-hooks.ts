@@ -1,0 +1,38 @@
+import type { TaskHook } from '../topology/component.js'
+
+/** The hooks of one task. `any` is asked before anything is gathered for them, so that without hooks they cost one load. */
+export class TaskHooks {
+  any = false
+  readonly #hooks: TaskHook[] = []
+  readonly #onThrow: (thrown: unknown, hook: string) => void
+
+  constructor(onThrow: (thrown: unknown, hook: string) => void) {
+    this.#onThrow = onThrow
+  }
+
+  add(hook: TaskHook): void {
+    this.#hooks.push(hook)
+    this.any = true
+  }
+
+  readonly cleanup = this.#caller('cleanup')
+  readonly emit = this.#caller('emit')
+  readonly spoutAck = this.#caller('spoutAck')
+  readonly spoutFail = this.#caller('spoutFail')
+  readonly boltExecute = this.#caller('boltExecute')
+  readonly boltAck = this.#caller('boltAck')
+  readonly boltFail = this.#caller('boltFail')
+
+  /** Calls one method of every hook that has it. A hook only watches: what it throws is reported and changes nothing. */
+  #caller<K extends keyof TaskHook>(name: K): (...info: Parameters<NonNullable<TaskHook[K]>>) => void {
+    return (...info) => {
+      for (const hook of this.#hooks) {
+        try {
+          ;(hook[name] as ((...info: unknown[]) => void) | undefined)?.apply(hook, info)
+        } catch (thrown) {
+          this.#onThrow(thrown, name)
+        }
+      }
+    }
+  }
+}

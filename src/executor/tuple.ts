@@ -1,0 +1,102 @@
+import type { Tuple } from '../topology/tuple.js'
+import type { InputCounters } from './stats.js'
+
+/** Task number, unique in a topology, from 1. System tuples come from task −1. */
+export type TaskId = number
+
+/** Where a lane ends: the inbox of a task in this process, or the link to the worker that has it. */
+export interface Destination {
+  /** Takes the tuple over. Never refuses: the bound is kept by holding those who feed it (see `Inbox`). */
+  push(tuple: TaskTuple): void
+}
+
+/**
+ * The way from one stream of one task to one task that reads it. All that the tuples on it have in common stands here
+ * once, so that a tuple itself stays small.
+ */
+export class Lane {
+  /** What `emit` answers for a tuple that went this way alone. */
+  readonly only: readonly TaskId[]
+
+  constructor(
+    readonly component: string,
+    readonly stream: string,
+    readonly task: TaskId,
+    readonly isTick: boolean,
+    readonly target: TaskId,
+    readonly destination: Destination,
+    /** The receiver's counters for this input. */
+    readonly input: InputCounters,
+  ) {
+    this.only = Object.freeze([target])
+  }
+}
+
+/** A tuple's way through its task: once acked or failed it stays so. */
+export const TupleState = { open: 0, acked: 1, failed: 2 } as const
+
+/** The acker index of a tuple that belongs to no tree. */
+export const untracked = -1
+
+/**
+ * A tuple at one task, with its place in one tree or several.
+ *
+ * The *check* of a root is the XOR of the tuple's own edge id and of the edge ids of all tuples emitted so far with this
+ * one as an anchor: just what its ack tells the acker. Storm keeps the two halves apart (the edge in the message id,
+ * the children in the ack value); only their XOR is ever used.
+ */
+export class TaskTuple implements Tuple {
+  readonly values: object
+  readonly lane: Lane
+  /** Index of the acker that follows the first root; −1: the tuple belongs to no tree. */
+  acker: number
+  rootLo: number
+  rootHi: number
+  checkLo: number
+  checkHi: number
+  /** Every further root, five numbers each: acker, rootLo, rootHi, checkLo, checkHi. */
+  more: number[] | null
+  state: number
+
+  constructor(
+    values: object,
+    lane: Lane,
+    acker: number,
+    rootLo: number,
+    rootHi: number,
+    checkLo: number,
+    checkHi: number,
+  ) {
+    this.values = values
+    this.lane = lane
+    this.acker = acker
+    this.rootLo = rootLo
+    this.rootHi = rootHi
+    this.checkLo = checkLo
+    this.checkHi = checkHi
+    this.more = null
+    this.state = TupleState.open
+  }
+
+  get component(): string {
+    return this.lane.component
+  }
+
+  get stream(): string {
+    return this.lane.stream
+  }
+
+  get task(): TaskId {
+    return this.lane.task
+  }
+
+  get isTick(): boolean {
+    return this.lane.isTick
+  }
+
+  /** What a log or a console shows: the tuple as its user knows it. */
+  toJSON(): object {
+    const { values, component, stream, task } = this
+    return { values, component, stream, task }
+  }
+}

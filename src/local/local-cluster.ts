@@ -1,0 +1,96 @@
+import { InvalidTopologyError, StormError } from '../errors.js'
+import type { LogSink } from '../executor/reports.js'
+import { loadKeyHash } from '../grouping/hash.js'
+import type { Clock } from '../stdx/clock.js'
+import { cryptoRng } from '../stdx/entropy.js'
+import { seededRng } from '../stdx/rng.js'
+import { systemClock } from '../stdx/system-clock.js'
+import { checkName } from '../topology/check-name.js'
+import { checkOptions, type TopologyOptions } from '../topology/options.js'
+import { specOf, type Topology } from '../topology/topology.js'
+import { consoleLog } from './console-log.js'
+import { LocalTopology, type RunningTopology } from './running-topology.js'
+
+export interface LocalClusterOptions {
+  /** The time that topologies run on; the machine's. The testing kit has one that is moved by hand. */
+  readonly clock?: Clock
+  /** Makes every random choice (shuffles, ids) that of this seed, 0 … 2^32 − 1; none: nobody can foretell them. */
+  readonly seed?: number
+  /** Where warnings and errors go; the console. */
+  readonly log?: LogSink
+}
+
+export interface SubmitOptions extends Partial<TopologyOptions> {
+  /** Instead of the topology's own. */
+  name?: string
+  /** Submitted, but not prepared, opened and run before `activate`. */
+  inactive?: boolean
+}
+
+/**
+ * A cluster in this process, for tests, trials and small jobs: it runs topologies on the very engine that a worker does,
+ * with virtual workers instead of processes. Emitted values are frozen, so that a bolt that changes its input is caught;
+ * `freeze: false` ends that.
+ */
+export class LocalCluster implements AsyncDisposable {
+  readonly #clock: Clock
+  readonly #seed: number | undefined
+  readonly #log: LogSink
+  readonly #running = new Map<string, LocalTopology>()
+  #isClosed = false
+
+  constructor(options: LocalClusterOptions = {}) {
+    this.#clock = options.clock ?? systemClock()
+    this.#seed = options.seed
+    this.#log = options.log ?? consoleLog
+  }
+
+  /**
+   * Resolves when the topology runs: bolts prepared, spouts open and active. Throws NOT_A_TOPOLOGY, InvalidTopologyError
+   * for options, ALREADY_RUNNING, CLUSTER_CLOSED, and what `prepare` and `open` run into: PREPARE_FAILED, PREPARE_TIMEOUT.
+   */
+  async submit(topology: Topology, options: SubmitOptions = {}): Promise<RunningTopology> {
+    const spec = specOf(topology)
+    const { name = spec.name, inactive = false, ...given } = options
+    const problems = checkOptions(given, 'given at submission')
+    const badName = checkName(name)
+    if (badName !== undefined) problems.push(badName)
+    if (problems.length > 0) throw new InvalidTopologyError(problems)
+    const hash = await loadKeyHash()
+    if (this.#isClosed)
+      throw new StormError('CLUSTER_CLOSED', `The cluster was shut down before '${name}' was submitted.`)
+    if (this.#running.has(name))
+      throw new StormError(
+        'ALREADY_RUNNING',
+        `A topology '${name}' is running; kill it first, or submit this one by another name.`,
+      )
+    const running = new LocalTopology({
+      name,
+      spec,
+      optionLayers: [{ freeze: true }, spec.options, given],
+      clock: this.#clock,
+      rng: this.#seed === undefined ? cryptoRng() : seededRng(this.#seed),
+      hash,
+      log: this.#log,
+      onGone: () => this.#running.delete(name),
+    })
+    this.#running.set(name, running)
+    if (!inactive) await running.activate()
+    return running
+  }
+
+  /** The topology of this name, if it runs here. */
+  topology(name: string): RunningTopology | undefined {
+    return this.#running.get(name)
+  }
+
+  /** Kills every topology without waiting for what is pending. */
+  async shutdown(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all([...this.#running.values()].map((running) => running.kill({ waitMs: 0 })))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown()
+  }
+}

@@ -1,0 +1,248 @@
+import { StormError } from '../errors.js'
+import { TopologyReports, type LogSink, type ReportedError } from '../executor/reports.js'
+import { UserMetrics } from '../executor/task-context.js'
+import type { KeyHash } from '../grouping/hash.js'
+import { placeExecutors } from '../nimbus/scheduler.js'
+import type { Clock } from '../stdx/clock.js'
+import { describeValue } from '../stdx/describe-error.js'
+import type { Rng } from '../stdx/rng.js'
+import { resolveOptions, type ResolvedOptions, type TopologyOptions } from '../topology/options.js'
+import { layoutTasks } from '../topology/tasks.js'
+import type { TopologySpec } from '../topology/topology.js'
+import { Loop } from '../worker/loop.js'
+import { Transfer } from '../worker/transfer.js'
+import { Worker } from '../worker/worker.js'
+import { snapshot, type TopologyMetrics } from './metrics.js'
+
+export type RunningStatus = 'ACTIVE' | 'INACTIVE' | 'REBALANCING' | 'KILLED' | 'GONE'
+
+/** A topology that was submitted, as its user steers it. */
+export interface RunningTopology {
+  readonly name: string
+  readonly status: RunningStatus
+  /**
+   * Resolves when every spout task is exhausted and every tree is decided, and nothing waits anywhere. Rejects if the
+   * topology is killed before, or cannot go on: TOPOLOGY_GONE, SPOUT_FAILED.
+   */
+  settled(): Promise<void>
+  activate(): Promise<void>
+  deactivate(): Promise<void>
+  /** Stops the spouts, waits so long (default: the message timeout) or until nothing is pending, then ends it. */
+  kill(options?: { waitMs?: number }): Promise<void>
+  metrics(): TopologyMetrics
+  /** The newest hundred errors of user code, oldest first. */
+  errors(): readonly ReportedError[]
+}
+
+export interface LocalTopologyParts {
+  readonly name: string
+  readonly spec: TopologySpec
+  readonly optionLayers: readonly Partial<TopologyOptions>[]
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly hash: KeyHash
+  readonly log: LogSink
+  /** Called when it is gone. */
+  readonly onGone: () => void
+}
+
+/** Ports of virtual workers are numbered from here, as Storm's slots are. */
+const firstPort = 6_700
+
+interface Waiter {
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+/** One topology in this process: its workers share one loop, each with tasks and an acker of its own. */
+export class LocalTopology implements RunningTopology {
+  readonly name: string
+  readonly workers: readonly Worker[]
+  readonly #parts: LocalTopologyParts
+  readonly #options: ResolvedOptions
+  readonly #loop: Loop
+  readonly #reports: TopologyReports
+  readonly #userMetrics = new Map<string, UserMetrics>()
+  #status: RunningStatus = 'INACTIVE'
+  /** The components are prepared and open: from the first activation on. */
+  #opening: Promise<void> | undefined
+  #failure: Error | undefined
+  #settling: Waiter[] = []
+  #stopSettling: (() => void) | undefined
+  /** Settles when the topology is gone; there from the first kill on. */
+  #ended: Promise<void> | undefined
+  #resolveEnded = () => {}
+  #cancelEnd = () => {}
+  #isEnding = false
+
+  constructor(parts: LocalTopologyParts) {
+    this.#parts = parts
+    this.name = parts.name
+    this.#options = resolveOptions(...parts.optionLayers)
+    this.#loop = new Loop(parts.clock)
+    this.#reports = new TopologyReports(parts.clock, parts.log, (error) => this.#fail(error))
+    for (const { message, code } of parts.spec.warnings)
+      parts.log.write('warn', `topology '${parts.name}': ${message} (${code})`, {})
+    this.workers = this.#makeWorkers()
+    for (const worker of this.workers) worker.wire()
+  }
+
+  get status(): RunningStatus {
+    return this.#status
+  }
+
+  settled(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure)
+    if (this.#status === 'KILLED' || this.#status === 'GONE') return Promise.reject(this.#gone())
+    return new Promise((resolve, reject) => {
+      this.#settling.push({ resolve, reject })
+      this.#stopSettling ??= this.#loop.onIdle(() => {
+        if (this.#isSettled()) this.#endSettling((waiter) => waiter.resolve())
+      })
+    })
+  }
+
+  async activate(): Promise<void> {
+    this.#assertAlive('activate')
+    if (this.#opening === undefined) this.#opening = this.#open()
+    await this.#opening
+    if (this.#status !== 'INACTIVE') return
+    this.#status = 'ACTIVE'
+    for (const worker of this.workers) worker.activate()
+  }
+
+  async deactivate(): Promise<void> {
+    this.#assertAlive('deactivate')
+    await this.#opening
+    if (this.#status !== 'ACTIVE') return
+    this.#status = 'INACTIVE'
+    for (const worker of this.workers) worker.deactivate()
+  }
+
+  kill(options: { waitMs?: number } = {}): Promise<void> {
+    const waitMs = options.waitMs ?? this.#options.messageTimeoutMs
+    if (!(waitMs >= 0)) {
+      return Promise.reject(
+        new StormError(
+          'INVALID_CONFIG',
+          `kill of topology '${this.name}' got waitMs ${describeValue(waitMs)}; milliseconds from 0 are expected.`,
+        ),
+      )
+    }
+    if (this.#status === 'GONE') return Promise.resolve()
+    if (this.#ended === undefined) this.#beginEnd()
+    this.#cancelEnd()
+    if (waitMs === 0) this.#end()
+    else this.#cancelEnd = this.#parts.clock.after(waitMs, () => this.#end())
+    return this.#ended as Promise<void>
+  }
+
+  metrics(): TopologyMetrics {
+    return snapshot(this.#parts.spec.components.keys(), this.workers, (component) => this.#metricsOf(component))
+  }
+
+  errors(): readonly ReportedError[] {
+    return [...this.#reports.errors]
+  }
+
+  #makeWorkers(): Worker[] {
+    const { spec, name, clock, rng, hash, optionLayers } = this.#parts
+    const layout = layoutTasks(spec, this.#options)
+    const transfer = new Transfer()
+    return placeExecutors(layout.executors, this.#options.workers).map(
+      (executors, index) =>
+        new Worker({
+          spec,
+          name,
+          options: this.#options,
+          optionLayers,
+          layout,
+          tasks: executors.flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i)),
+          port: firstPort + index,
+          clock,
+          loop: this.#loop,
+          rng,
+          hash,
+          reports: this.#reports,
+          transfer,
+          metricsOf: (component) => this.#metricsOf(component),
+        }),
+    )
+  }
+
+  #metricsOf(component: string): UserMetrics {
+    let metrics = this.#userMetrics.get(component)
+    if (metrics === undefined) this.#userMetrics.set(component, (metrics = new UserMetrics()))
+    return metrics
+  }
+
+  /** Bolts first, so that everybody is ready when the first tuple comes. What fails here ends the topology. */
+  async #open(): Promise<void> {
+    try {
+      await Promise.all(this.workers.map((worker) => worker.prepare()))
+      await Promise.all(this.workers.map((worker) => worker.open()))
+    } catch (error) {
+      await this.kill({ waitMs: 0 })
+      throw error
+    }
+  }
+
+  #isSettled(): boolean {
+    return this.workers.every((worker) => worker.spouts.every((spout) => spout.isSettled)) && this.#isIdle()
+  }
+
+  #isIdle(): boolean {
+    return this.workers.every(
+      (worker) => worker.spouts.every((spout) => spout.pendingCount === 0) && worker.bolts.every((bolt) => bolt.isIdle),
+    )
+  }
+
+  #endSettling(tell: (waiter: Waiter) => void): void {
+    this.#stopSettling?.()
+    this.#stopSettling = undefined
+    const waiters = this.#settling
+    this.#settling = []
+    for (const waiter of waiters) tell(waiter)
+  }
+
+  /** From here on nothing new is emitted, and the end comes when nothing is pending, or when the time is over. */
+  #beginEnd(): void {
+    const wasSettled = this.#isSettled()
+    this.#status = 'KILLED'
+    for (const worker of this.workers) worker.deactivate()
+    this.#endSettling((waiter) => (wasSettled ? waiter.resolve() : waiter.reject(this.#gone())))
+    this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve))
+    this.#loop.onIdle(() => {
+      if (this.#isIdle()) this.#end()
+    })
+  }
+
+  #end(): void {
+    if (this.#isEnding) return
+    this.#isEnding = true
+    this.#cancelEnd()
+    void this.#close()
+  }
+
+  async #close(): Promise<void> {
+    this.#loop.stop()
+    await Promise.all(this.workers.map((worker) => worker.close()))
+    this.#status = 'GONE'
+    this.#parts.onGone()
+    this.#resolveEnded()
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error
+    this.#endSettling((waiter) => waiter.reject(error))
+  }
+
+  #assertAlive(verb: string): void {
+    if (this.#status !== 'KILLED' && this.#status !== 'GONE') return
+    throw new StormError('TOPOLOGY_GONE', `Topology '${this.name}' is ${this.#status}: it cannot ${verb} any more.`)
+  }
+
+  #gone(): Error {
+    return new StormError('TOPOLOGY_GONE', `Topology '${this.name}' was killed before it settled.`)
+  }
+}

@@ -1,0 +1,122 @@
+import type { Scheduler, Steppable } from '../executor/step.js'
+import type { Clock } from '../stdx/clock.js'
+import { Ring } from '../stdx/ring.js'
+
+/** A turn lasts about so long; then I/O and timers of the process have theirs. */
+const turnMsMax = 1
+/** And so many steps at most: on a virtual clock no time passes within a turn. */
+const turnStepsMax = 64
+
+/**
+ * One worker's loop: steps the tasks that have work, in turn, and sleeps when none has, until one is enqueued or wants to
+ * be woken.
+ */
+export class Loop implements Scheduler {
+  turnMs = 0
+  readonly #clock: Clock
+  readonly #ready = new Ring<Steppable>()
+  readonly #tasks: Steppable[] = []
+  readonly #idleListeners = new Set<() => void>()
+  #state: 'asleep' | 'called' | 'turning' | 'stopped' = 'asleep'
+  #cancelAlarm: (() => void) | undefined
+  readonly #turn = () => this.#runTurn()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  now(): number {
+    return this.#clock.now()
+  }
+
+  /** Has the task woken at its `wakeAtMs` from now on. */
+  add(task: Steppable): void {
+    this.#tasks.push(task)
+  }
+
+  enqueue(task: Steppable): void {
+    if (task.queued) return
+    task.queued = true
+    this.#ready.push(task)
+    if (this.#state === 'asleep') this.#call()
+  }
+
+  /** Calls back whenever no task has work, until the returned function is called. */
+  onIdle(listener: () => void): () => void {
+    this.#idleListeners.add(listener)
+    // Nothing may be going on any more, so a turn is asked for: it ends idle.
+    if (this.#state === 'asleep') this.#call()
+    return () => this.#idleListeners.delete(listener)
+  }
+
+  /** No task is stepped any more. */
+  stop(): void {
+    this.#state = 'stopped'
+    this.#cancelAlarm?.()
+    this.#idleListeners.clear()
+  }
+
+  #call(): void {
+    this.#cancelAlarm?.()
+    this.#cancelAlarm = undefined
+    this.#state = 'called'
+    this.#clock.soon(this.#turn)
+  }
+
+  #runTurn(): void {
+    if (this.#state === 'stopped') return
+    this.#state = 'turning'
+    const ready = this.#ready
+    const startMs = this.#clock.now()
+    this.turnMs = startMs
+    this.#wakeDue(startMs)
+    let task: Steppable | undefined
+    let steps = 0
+    while ((task = ready.shift()) !== undefined) {
+      task.queued = false
+      if (task.step(this.turnMs) && !task.queued) {
+        task.queued = true
+        ready.push(task)
+      }
+      this.turnMs = this.#clock.now()
+      if (++steps >= turnStepsMax || this.turnMs - startMs >= turnMsMax) break
+    }
+    if (this.#stopped()) return
+    if (ready.size > 0) {
+      this.#state = 'called'
+      this.#clock.yield(this.#turn)
+      return
+    }
+    for (const listener of this.#idleListeners) listener()
+    if (this.#stopped()) return
+    this.#state = 'asleep'
+    if (ready.size > 0) this.#call()
+    else this.#sleep()
+  }
+
+  /** The state as others may have left it meanwhile: user code that runs in a step may end the topology. */
+  #stopped(): boolean {
+    return this.#state === 'stopped'
+  }
+
+  #wakeDue(nowMs: number): void {
+    for (const task of this.#tasks) {
+      if (task.wakeAtMs <= nowMs && !task.queued) {
+        task.queued = true
+        this.#ready.push(task)
+      }
+    }
+  }
+
+  #sleep(): void {
+    let wakeAtMs = Infinity
+    for (const task of this.#tasks) if (task.wakeAtMs < wakeAtMs) wakeAtMs = task.wakeAtMs
+    if (wakeAtMs === Infinity) return
+    this.#cancelAlarm = this.#clock.after(Math.max(0, wakeAtMs - this.#clock.now()), () => {
+      this.#cancelAlarm = undefined
+      if (this.#state !== 'asleep') return
+      this.#state = 'called'
+      this.#runTurn()
+    })
+  }
+}

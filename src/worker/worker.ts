@@ -1,0 +1,307 @@
+import { IdGenerator } from '../acker/ids.js'
+import { StormError } from '../errors.js'
+import { AckerTask } from '../executor/acker-task.js'
+import type { AckTarget } from '../executor/ack-target.js'
+import { BoltTask } from '../executor/bolt-task.js'
+import type { Reports } from '../executor/reports.js'
+import { SpoutTask } from '../executor/spout-task.js'
+import type { Tracking } from '../executor/spout-collector.js'
+import { taskContext, type UserMetrics } from '../executor/task-context.js'
+import { TaskHooks } from '../executor/task-hooks.js'
+import { TreeAcks } from '../executor/tree-acks.js'
+import type { TaskId } from '../executor/tuple.js'
+import type { KeyHash } from '../grouping/hash.js'
+import { describeError } from '../stdx/describe-error.js'
+import type { Clock } from '../stdx/clock.js'
+import type { Rng } from '../stdx/rng.js'
+import type { Bolt, Spout, TopologyContext } from '../topology/component.js'
+import { resolveOptions, type ResolvedOptions, type TopologyOptions } from '../topology/options.js'
+import { ackerId, type TaskLayout } from '../topology/tasks.js'
+import type { ComponentSpec, TopologySpec } from '../topology/topology.js'
+import { heldFor } from './holding.js'
+import type { Loop } from './loop.js'
+import { routerOf } from './routes.js'
+import type { Transfer } from './transfer.js'
+
+export interface WorkerParts {
+  readonly spec: TopologySpec
+  readonly name: string
+  /** The topology's options: the engine's defaults, the topology's own, those of the submission. */
+  readonly options: ResolvedOptions
+  /** The same, as the layers that a component's own options come on top of. */
+  readonly optionLayers: readonly Partial<TopologyOptions>[]
+  readonly layout: TaskLayout
+  readonly tasks: readonly TaskId[]
+  readonly port: number
+  readonly clock: Clock
+  readonly loop: Loop
+  readonly rng: Rng
+  readonly hash: KeyHash
+  readonly reports: Reports
+  readonly transfer: Transfer
+  readonly metricsOf: (component: string) => UserMetrics
+}
+
+const prepareMsMax = 60_000
+const cleanupMsMax = 3_000
+
+/** A task whose component is not wired yet. */
+interface Planned<T> {
+  readonly task: TaskId
+  readonly component: ComponentSpec
+  readonly instance: T
+  readonly options: ResolvedOptions
+  readonly hooks: TaskHooks
+  readonly context: TopologyContext
+}
+
+/**
+ * The tasks of one topology in one slot. Life: made (every task is there and known to the transfer), `wire` (when all
+ * workers are made), `prepare`, `open`, then `activate` and `deactivate` as often as wanted, `close`.
+ */
+export class Worker {
+  readonly spouts: SpoutTask[] = []
+  readonly bolts: BoltTask[] = []
+  readonly ackers: AckerTask[] = []
+  readonly #parts: WorkerParts
+  readonly #plannedSpouts: Planned<Spout>[] = []
+  readonly #plannedBolts: { readonly plan: Planned<Bolt>; readonly bolt: BoltTask }[] = []
+  readonly #ids: IdGenerator
+  /** All ackers of the topology, filled when all workers are made: tuples name them by their place in it. */
+  readonly #ackTargets: AckTarget[] = []
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts
+    this.#ids = new IdGenerator(parts.rng)
+    for (const task of parts.tasks) this.#plan(task)
+  }
+
+  /** Connects every task to those that it feeds. */
+  wire(): void {
+    const { layout, transfer } = this.#parts
+    for (const task of layout.tasksOf.get(ackerId) ?? []) this.#ackTargets.push(transfer.acker(task))
+    for (const { plan, bolt } of this.#plannedBolts) bolt.router = this.#router(plan)
+    for (const plan of this.#plannedSpouts) this.#addSpout(plan)
+    const tasks = new Map<string, (SpoutTask | BoltTask)[]>()
+    for (const task of [...this.spouts, ...this.bolts]) {
+      const list = tasks.get(task.component)
+      if (list === undefined) tasks.set(task.component, [task])
+      else list.push(task)
+    }
+    this.#hold(tasks)
+  }
+
+  /** Prepares the bolts. Rejects with PREPARE_FAILED or PREPARE_TIMEOUT of the first that does not make it. */
+  async prepare(): Promise<void> {
+    await Promise.all(
+      this.#plannedBolts.map(async ({ plan, bolt }) => {
+        await this.#within(prepareMsMax, plan, 'prepare', () => plan.instance.prepare?.(plan.context, bolt.collector))
+        bolt.start()
+      }),
+    )
+  }
+
+  /** Opens the spouts, in the same way. */
+  async open(): Promise<void> {
+    await Promise.all(
+      this.#plannedSpouts.map((plan, index) =>
+        this.#within(prepareMsMax, plan, 'open', () =>
+          plan.instance.open?.(plan.context, this.spouts[index]!.collector),
+        ),
+      ),
+    )
+  }
+
+  activate(): void {
+    for (const spout of this.spouts) spout.activate()
+  }
+
+  deactivate(): void {
+    for (const spout of this.spouts) spout.deactivate()
+  }
+
+  /** Ends every task. Errors of user code are reported, not thrown: the end comes anyhow. */
+  async close(): Promise<void> {
+    for (const spout of this.spouts) spout.close()
+    for (const bolt of this.bolts) bolt.close()
+    const end = async (
+      plan: Planned<unknown>,
+      call: 'close' | 'cleanup',
+      run: () => void | Promise<void> | undefined,
+    ) => {
+      try {
+        await this.#within(cleanupMsMax, plan, call, run)
+      } catch (error) {
+        this.#parts.reports.error(plan.component.id, plan.task, error, `the end of component '${plan.component.id}'`)
+      }
+      if (plan.hooks.any) plan.hooks.cleanup()
+    }
+    await Promise.all([
+      ...this.#plannedSpouts.map((plan) => end(plan, 'close', () => plan.instance.close?.())),
+      ...this.#plannedBolts.map(({ plan }) => end(plan, 'cleanup', () => plan.instance.cleanup?.())),
+    ])
+  }
+
+  #plan(task: TaskId): void {
+    const { layout, spec } = this.#parts
+    const id = layout.componentOf[task] as string
+    if (id === ackerId) {
+      this.#addAcker(task)
+      return
+    }
+    const component = spec.components.get(id) as ComponentSpec
+    const options = resolveOptions(...this.#parts.optionLayers, component.options)
+    const hooks = new TaskHooks((thrown, hook) =>
+      this.#parts.reports.error(id, task, thrown, `the task hook ${hook} of component '${id}' threw`),
+    )
+    const { reports, name, port, metricsOf } = this.#parts
+    const context = taskContext({
+      topology: name,
+      component: id,
+      task,
+      layout,
+      workerPort: port,
+      options,
+      reports,
+      hooks,
+      metrics: metricsOf(id),
+    })
+    for (const make of options.taskHooks) context.addTaskHook(make())
+    const plan = { task, component, options, hooks, context }
+    const instance = component.create()
+    if (component.kind === 'spout') this.#plannedSpouts.push({ ...plan, instance: instance as Spout })
+    else this.#addBolt({ ...plan, instance: instance as Bolt })
+  }
+
+  #addAcker(task: TaskId): void {
+    const { options, transfer, loop, clock } = this.#parts
+    const acker = new AckerTask(task, this.#rootsMax(), options.messageTimeoutMs, clock.now(), (spout) =>
+      transfer.spout(spout),
+    )
+    this.ackers.push(acker)
+    transfer.addAcker(acker)
+    loop.add(acker)
+  }
+
+  /** Roots that an acker remembers of tuples it knows no spout for: four times what all spouts may have pending. */
+  #rootsMax(): number {
+    const { spec, layout, optionLayers } = this.#parts
+    let pending = 0
+    for (const component of spec.components.values()) {
+      if (component.kind !== 'spout') continue
+      const { maxSpoutPending } = resolveOptions(...optionLayers, component.options)
+      pending += maxSpoutPending * (layout.tasksOf.get(component.id)?.length ?? 0)
+    }
+    return Math.min(2 ** 26, Math.max(1_000, 4 * pending))
+  }
+
+  #addBolt(plan: Planned<Bolt>): void {
+    const { options, component, task } = plan
+    const bolt = new BoltTask({
+      id: task,
+      component: component.id,
+      bolt: plan.instance,
+      ids: this.#ids,
+      acks: new TreeAcks(this.#ackTargets),
+      hooks: plan.hooks,
+      scheduler: this.#parts.loop,
+      reports: this.#parts.reports,
+      inboxLimit: options.inboxLimit,
+      concurrency: options.concurrency,
+      ordered: options.ordered,
+      tickMs: options.tickMs,
+      messageTimeoutMs: options.messageTimeoutMs,
+      sampleEvery: options.latencySampleEvery,
+    })
+    this.#plannedBolts.push({ plan, bolt })
+    this.bolts.push(bolt)
+    this.#parts.transfer.addBolt(bolt)
+    this.#parts.loop.add(bolt)
+  }
+
+  #addSpout(plan: Planned<Spout>): void {
+    const { options, component, task } = plan
+    const spout = new SpoutTask({
+      id: task,
+      component: component.id,
+      spout: plan.instance,
+      router: this.#router(plan),
+      tracking: this.#tracking(task),
+      hooks: plan.hooks,
+      scheduler: this.#parts.loop,
+      reports: this.#parts.reports,
+      maxSpoutPending: options.maxSpoutPending,
+      messageTimeoutMs: options.messageTimeoutMs,
+      sampleEvery: options.latencySampleEvery,
+    })
+    this.spouts.push(spout)
+    this.#parts.transfer.addSpout(spout)
+    this.#parts.loop.add(spout)
+  }
+
+  /** The acker of a spout's trees: one of its own worker if there is one, so that acks of local trees stay local. */
+  #tracking(spoutTask: TaskId): Tracking | null {
+    const all = this.#parts.layout.tasksOf.get(ackerId) ?? []
+    if (all.length === 0) return null
+    const near = this.ackers.length === 0 ? all : this.ackers.map((acker) => acker.id)
+    const acker = near[spoutTask % near.length] as TaskId
+    return { ids: this.#ids, acker: all.indexOf(acker), ackers: this.#ackTargets }
+  }
+
+  #router(plan: Planned<unknown>) {
+    const here = new Set(this.#parts.tasks)
+    return routerOf(plan.component, plan.task, plan.context, { ...this.#parts, isLocal: (task) => here.has(task) })
+  }
+
+  /** Has each inbox, wherever it is, hold the tasks of this worker that feed it. */
+  #hold(tasks: ReadonlyMap<string, readonly (SpoutTask | BoltTask)[]>): void {
+    const { spec, layout, transfer } = this.#parts
+    for (const component of spec.components.values()) {
+      if (component.kind !== 'bolt') continue
+      const held = [...heldFor(spec, component.id)].flatMap((id) => tasks.get(id) ?? [])
+      for (const task of layout.tasksOf.get(component.id) ?? []) {
+        for (const source of held) transfer.bolt(task).inbox.hold(source)
+      }
+    }
+  }
+
+  /** Runs one of the calls at the beginning and end of a component's life, with its time limit. */
+  #within(
+    limitMs: number,
+    plan: Planned<unknown>,
+    call: string,
+    run: () => void | Promise<void> | undefined,
+  ): Promise<void> {
+    const who = `${call} of component '${plan.component.id}', task ${plan.task},`
+    const isEnd = call === 'close' || call === 'cleanup'
+    return new Promise((resolve, reject) => {
+      const cancel = this.#parts.clock.after(limitMs, () =>
+        reject(
+          new StormError(
+            isEnd ? 'CLEANUP_TIMEOUT' : 'PREPARE_TIMEOUT',
+            `${who} did not end within ${limitMs / 1_000} s.`,
+          ),
+        ),
+      )
+      const failed = (thrown: unknown) => {
+        cancel()
+        reject(
+          isEnd
+            ? thrown
+            : new StormError('PREPARE_FAILED', `${who} threw: ${describeError(thrown).message}`, { cause: thrown }),
+        )
+      }
+      const ended = () => {
+        cancel()
+        resolve()
+      }
+      try {
+        const result = run()
+        if (result === undefined) ended()
+        else result.then(ended, failed)
+      } catch (thrown) {
+        failed(thrown)
+      }
+    })
+  }
+}
