@@ -14,7 +14,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   executor: ['grouping', 'acker', 'topology', 'stdx', 'errors'],
   worker: ['executor', 'grouping', 'acker', 'topology', 'stdx', 'errors'],
   local: ['nimbus', 'worker', 'executor', 'grouping', 'acker', 'topology', 'stdx', 'errors'],
-  index: ['local', 'spouts', 'topology', 'stdx', 'errors'],
+  index: ['local', 'spouts', 'executor', 'topology', 'stdx', 'errors'],
   testing: ['index', 'local', 'topology', 'stdx', 'errors'],
 }
 
