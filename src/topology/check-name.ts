@@ -2,7 +2,7 @@ import type { Problem } from '../errors.js'
 import { describeValue } from '../stdx/describe-error.js'
 
 /** Letters with the marks that some scripts set on them, and digits, of any script. */
-const allowed = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_ -]*$/u
+const allowed = /^[\p{L}\p{Nd}_][\p{L}\p{M}\p{Nd}_ -]*$/u
 const lengthMax = 128
 
 /** What is wrong with the name of a topology, given by its builder or at its submission; undefined if nothing is. */

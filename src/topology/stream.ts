@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { StormError } from '../errors.js'
-import { didYouMean } from '../stdx/nearest.js'
+import { nearest } from '../stdx/nearest.js'
 import { describeValue } from '../stdx/describe-error.js'
 import { quoted } from '../stdx/listed.js'
 
@@ -136,7 +136,10 @@ export function checkValues(stream: Stream, values: unknown): string | undefined
   }
   for (const key of Object.keys(values)) {
     if (!stream.fields.includes(key)) {
-      wrong.push(`the stream has no field ${quoted(key)}.${didYouMean(key, stream.fields)}`.replace(/\.$/, ''))
+      const near = nearest(key, stream.fields)
+      wrong.push(
+        `the stream has no field ${quoted(key)}${near === undefined ? '' : ` (did you mean ${quoted(near)}?)`}`,
+      )
     }
   }
   return wrong.length === 0 ? undefined : wrong.join('; ')
