@@ -68,6 +68,7 @@ export const errorCodes = {
   STDIN_ONE_TASK: 'a spout that reads standard input has more than one task',
   STDIN_TWICE: 'standard input is named twice; it can be read only once',
   // The life of a topology.
+  NOT_SETTLED: 'a test waited longer than it may, or for what cannot come',
   ALREADY_RUNNING: 'a topology of this name is running',
   CLUSTER_CLOSED: 'the cluster was shut down',
   TOPOLOGY_GONE: 'the topology was killed',

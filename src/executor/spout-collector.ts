@@ -50,6 +50,8 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
   readonly streamBySlot: (OutputStream | undefined)[] = []
   /** Tuples emitted; a step compares it to see whether `nextTuple` did anything. */
   emits = 0
+  /** Has the task asked again although it is exhausted: for a spout that is fed from outside. Set by the task. */
+  wake = () => {}
   saysExhausted = false
   isClosed = false
   /** Trees begun since the last one whose latency was measured. */

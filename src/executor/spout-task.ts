@@ -72,6 +72,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     this.#spout = parts.spout
     this.#pending = new SpoutPending(parts.messageTimeoutMs)
     this.collector = new TaskSpoutCollector({ ...parts, task: parts.id, pending: this.#pending })
+    this.collector.wake = () => this.wake()
   }
 
   get pendingCount(): number {

@@ -6,6 +6,7 @@ import type { Worker } from '../worker/worker.js'
 
 /** What one component did since the topology was submitted, over all its tasks. */
 export interface ComponentMetrics extends Counts {
+  readonly isSpout: boolean
   /**
    * By stream id: what was emitted on the component's own stream of that id; and, of a bolt, what was executed, acked
    * and failed of the tuples that came to it on a stream of that id.
@@ -74,6 +75,7 @@ function componentMetrics(
   const total = noCounts()
   for (const counts of streams.values()) addTo(total, counts)
   return {
+    isSpout: spouts.length > 0,
     ...total,
     streams: Object.fromEntries(streams),
     ...latency(

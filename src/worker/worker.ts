@@ -166,7 +166,9 @@ export class Worker {
       hooks,
       metrics: metricsOf(id),
     })
-    for (const make of options.taskHooks) context.addTaskHook(make())
+    for (const layer of [...this.#parts.optionLayers, component.options]) {
+      for (const make of layer.taskHooks ?? []) context.addTaskHook(make())
+    }
     const plan = { task, component, options, hooks, context }
     const instance = component.create()
     if (component.kind === 'spout') this.#plannedSpouts.push({ ...plan, instance: instance as Spout })
