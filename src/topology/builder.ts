@@ -23,7 +23,7 @@ export class TopologyBuilder {
   }
 
   setSpout<O extends Streams>(id: string, create: () => Spout<O>, parallelism?: number): SpoutHandle<O> {
-    return this.#declare('spout', id, create, parallelism) as unknown as SpoutHandle<O>
+    return this.#declare('spout', id, create, parallelism)
   }
 
   setBolt<In extends object, O extends Streams>(
@@ -31,8 +31,7 @@ export class TopologyBuilder {
     create: () => Bolt<In, O> | BasicBolt<In, O>,
     parallelism?: number,
   ): BoltHandle<In, O> {
-    // The types of streams live in the handle's type alone: at run time every handle is the same.
-    return this.#declare('bolt', id, create, parallelism) as unknown as BoltHandle<In, O>
+    return this.#declare('bolt', id, create, parallelism)
   }
 
   /**
@@ -43,6 +42,7 @@ export class TopologyBuilder {
     return topologyOf(validate(this.#name, this.#declarations, options))
   }
 
+  /** The types of streams live in the handle's type alone: at run time every handle is the same. */
   #declare(kind: 'spout' | 'bolt', id: unknown, create: unknown, parallelism: unknown = 1): Handle {
     const declaration: Declaration = {
       kind,

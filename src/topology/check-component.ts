@@ -2,7 +2,7 @@ import { describeError, describeValue } from '../stdx/describe-error.js'
 import { quoted } from '../stdx/listed.js'
 import type { Bolt, Spout } from './component.js'
 import type { Declaration } from './handle.js'
-import { checkOptions, taskLimit, type TopologyOptions } from './options.js'
+import { checkOptions, mergeOptions, taskLimit, type TopologyOptions } from './options.js'
 import type { Problems } from './problems.js'
 import { isStream, type Stream } from './stream.js'
 
@@ -52,7 +52,7 @@ function checkCount(count: unknown, what: string, problems: Problems): void {
 function componentOptions({ kind, options }: Declaration, label: string, problems: Problems): Partial<TopologyOptions> {
   const found = options.flatMap((given) => checkOptions(given, `of ${label}`, kind))
   problems.list.push(...found)
-  return found.length === 0 ? Object.assign({}, ...options) : {}
+  return found.length === 0 ? mergeOptions(options as (Partial<TopologyOptions> | undefined)[]) : {}
 }
 
 /** An instance that the factory made, if it is a factory, and of this kind of component. */

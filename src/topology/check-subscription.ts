@@ -34,7 +34,7 @@ export function checkSubscriptions(
     if (subscriptions.some((earlier) => earlier.component === component && earlier.stream === stream)) {
       problems.add(
         'DUPLICATE_SUBSCRIPTION',
-        `${reader.label} subscribes twice to stream ${quoted(stream)} of ${quoted(component)}; each tuple would come twice.`,
+        `${reader.label} subscribes twice to stream ${quoted(stream)} of ${describeId(component)}; each tuple would come twice.`,
       )
     } else subscriptions.push(subscription)
   }
@@ -203,7 +203,10 @@ function checkCustom(
       'BAD_GROUPING',
       `${reader.label} reads ${where} by a custom grouping that ${got}; a function that makes an object with chooseTasks is expected.`,
     )
-  if (typeof create !== 'function') return void refuse(`is ${describeValue(create)}`)
+  if (typeof create !== 'function') {
+    refuse(`is ${describeValue(create)}`)
+    return undefined
+  }
   try {
     const made: unknown = create()
     const choose = typeof made === 'object' && made !== null ? (made as Partial<CustomGrouping>).chooseTasks : undefined

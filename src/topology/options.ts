@@ -218,13 +218,12 @@ function refusedValue(
  * nothing. For a component: those of the cluster, the topology, the submission, and its own, in this order.
  */
 export function resolveOptions(...layers: readonly Partial<TopologyOptions>[]): ResolvedOptions {
-  const resolved: Record<string, unknown> = {}
-  for (const [key, rule] of Object.entries(optionRules)) resolved[key] = rule.default
-  for (const layer of layers) {
-    for (const [key, value] of Object.entries(layer)) {
-      if (value !== undefined)
-        Object.defineProperty(resolved, key, { value, enumerable: true, configurable: true, writable: true })
-    }
-  }
-  return Object.freeze(resolved) as unknown as ResolvedOptions
+  const defaults = Object.fromEntries(Object.entries(optionRules).map(([key, rule]) => [key, rule.default]))
+  return Object.freeze({ ...defaults, ...mergeOptions(layers) }) as unknown as ResolvedOptions
+}
+
+/** One layer out of several, found sound: a later one wins, an undefined value says nothing. */
+export function mergeOptions(layers: readonly (Partial<TopologyOptions> | undefined)[]): Partial<TopologyOptions> {
+  const entries = layers.flatMap((layer) => Object.entries(layer ?? {}))
+  return Object.freeze(Object.fromEntries(entries.filter(([, value]) => value !== undefined)))
 }

@@ -4,7 +4,7 @@ import { checkComponent, type CheckedComponent } from './check-component.js'
 import { checkName } from './check-name.js'
 import { checkSubscriptions } from './check-subscription.js'
 import type { Declaration } from './handle.js'
-import { checkOptions, resolveOptions, type TopologyOptions } from './options.js'
+import { checkOptions, mergeOptions, resolveOptions, type TopologyOptions } from './options.js'
 import { Problems } from './problems.js'
 import { taskCountOf } from './tasks.js'
 import type { ComponentSpec, TopologySpec } from './topology.js'
@@ -53,7 +53,7 @@ export function validate(name: string, declarations: readonly Declaration[], opt
   const spec: TopologySpec = {
     name,
     components: new Map(specs.map((component) => [component.id, component])),
-    options: Object.freeze({ ...(options as Partial<TopologyOptions> | undefined) }),
+    options: mergeOptions([options as Partial<TopologyOptions> | undefined]),
     warnings: warnings.list,
   }
   refuseTooManyTasks(spec)

@@ -6,13 +6,9 @@ import type { ComponentSpec, TopologySpec } from './topology.js'
 /** Takes down what a sound topology has that is allowed but seldom meant. */
 export function warn(spec: TopologySpec, warnings: Problems): void {
   const components = [...spec.components.values()]
-  warnOfLikeIds(
-    components.map(({ id }) => id),
-    'the components',
-    warnings,
-  )
+  warnOfLikeIds([...spec.components.keys()], 'components', '', warnings)
   for (const component of components) {
-    warnOfLikeIds([...component.outputs.keys()], `the streams of ${quoted(component.id)},`, warnings)
+    warnOfLikeIds([...component.outputs.keys()], 'streams', ` of ${quoted(component.id)}`, warnings)
     warnOfExcess(component, spec, warnings)
     const ticks = component.options.tickMs ?? spec.options.tickMs
     if (component.kind === 'bolt' && component.subscriptions.length === 0 && ticks === undefined) {
@@ -27,14 +23,16 @@ export function warn(spec: TopologySpec, warnings: Problems): void {
 }
 
 /** NFKC and lower case: what a reader, a file system or an editor may take for the same. */
-function warnOfLikeIds(ids: readonly string[], what: string, warnings: Problems): void {
+function warnOfLikeIds(ids: readonly string[], what: string, where: string, warnings: Problems): void {
   const seen = new Map<string, string>()
   for (const id of ids) {
     const plain = id.normalize('NFKC').toLowerCase()
     const earlier = seen.get(plain)
     if (earlier === undefined) seen.set(plain, id)
-    else
-      warnings.add('AMBIGUOUS_ID', `${what} ${quoted(earlier)} and ${quoted(id)} differ only by case or Unicode form.`)
+    else {
+      const names = `the ${what} ${quoted(earlier)} and ${quoted(id)}${where}`
+      warnings.add('AMBIGUOUS_ID', `${names} differ only by case or Unicode form.`)
+    }
   }
 }
 
