@@ -46,17 +46,18 @@ export const untracked = -1
  * the children in the ack value); only their XOR is ever used.
  */
 export class TaskTuple implements Tuple {
-  readonly values: object
-  readonly lane: Lane
+  // `declare`: a field that is also defined here would be written twice per tuple.
+  declare readonly values: object
+  declare readonly lane: Lane
   /** Index of the acker that follows the first root; −1: the tuple belongs to no tree. */
-  acker: number
-  rootLo: number
-  rootHi: number
-  checkLo: number
-  checkHi: number
+  declare acker: number
+  declare rootLo: number
+  declare rootHi: number
+  declare checkLo: number
+  declare checkHi: number
   /** Every further root, five numbers each: acker, rootLo, rootHi, checkLo, checkHi. */
-  more: number[] | null
-  state: number
+  declare more: number[] | null
+  declare state: number
 
   constructor(
     values: object,
