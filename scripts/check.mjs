@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bringNode, canBring, lines } from './nodes.mjs'
 import { installPackage, lintPackage, pack, runConsumer } from './package.mjs'
-import { CommandFailed, TestsFailed, endAll, root, run } from './run.mjs'
+import { CommandFailed, TestsFailed, endAll, root, run, tool } from './run.mjs'
 
 const { values: flags } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ const steps = [
   ['format', () => script('format:check')],
   ['lint', () => script('lint')],
   ['types', () => script('types')],
-  ['tidy', () => command('npx', ['--no', 'vitest', 'run', 'test/tidy.test.ts'])],
+  ['tidy', () => command(tool('vitest'), ['run', 'test/tidy.test.ts'])],
   ['dead code', () => script('knip')],
   ['tests', () => tests('test', 900_000)],
   ['pack', async () => void (made.tarball = await pack())],

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CommandFailed, root, run } from './run.mjs'
+import { CommandFailed, root, run, tool } from './run.mjs'
 
 const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
 
@@ -34,8 +34,8 @@ export async function pack() {
  * @param {string} tarball
  */
 export async function lintPackage(tarball) {
-  await run('npx', ['--no', 'publint', 'run', tarball, '--strict'])
-  await run('npx', ['--no', 'attw', tarball, '--profile', 'esm-only', '--no-definitely-typed', '--no-color'])
+  await run(tool('publint'), ['run', tarball, '--strict'])
+  await run(tool('attw'), [tarball, '--profile', 'esm-only', '--no-definitely-typed', '--no-color'])
 }
 
 /**
@@ -51,7 +51,7 @@ export async function installPackage(tarball) {
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
   await run('npm', ['install', ...quiet, tarball, `typescript@${devDependencies.typescript}`], { cwd: folder })
   for (const name of ['main.ts', 'tsconfig.json']) cpSync(join(root, 'test/pack/consumer', name), join(folder, name))
-  await run('npx', ['--no', 'tsc', '-p', '.'], { cwd: folder })
+  await run(tool('tsc', folder), ['-p', '.'], { cwd: folder })
   return folder
 }
 

@@ -1,8 +1,19 @@
 import { spawn } from 'node:child_process'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The project's folder. */
 export const root = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * Path of a tool of the project, or of another folder that has it installed.
+ *
+ * @param {string} name
+ * @param {string} [folder]
+ */
+export function tool(name, folder = root) {
+  return join(folder, 'node_modules/.bin', name)
+}
 
 /** A command that ended badly, with all it had said. */
 export class CommandFailed extends Error {

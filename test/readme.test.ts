@@ -31,6 +31,24 @@ const programs = blocks.flatMap((block, index) => {
   return block.kind === 'ts run' ? [{ text: block.text, prints: next?.kind === 'text' ? next.text : '' }] : []
 })
 
+/** Compiles programs as files of the project. */
+async function compile(texts: readonly string[]): Promise<{ code: number; stdout: string }> {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const files = texts.map((text, index) => {
+    writeFileSync(join(folder, `program-${index + 1}.ts`), text)
+    return `program-${index + 1}.ts`
+  })
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ extends: '../../tsconfig.json', include: [], files, compilerOptions: { noUnusedLocals: false } }),
+  )
+  return run(join(root, 'node_modules/.bin/tsc'), ['-p', folder], { cwd: root }).then(
+    ({ stdout }) => ({ code: 0, stdout }),
+    ({ code, stdout }: { code: number; stdout: string }) => ({ code, stdout }),
+  )
+}
+
 describe('readme', () => {
   test('programs: there are some', () => {
     expect(programs.length).toBeGreaterThanOrEqual(2)
@@ -42,18 +60,14 @@ describe('readme', () => {
   })
 
   test('programs: they compile under the strict settings', async () => {
-    rmSync(folder, { recursive: true, force: true })
-    mkdirSync(folder, { recursive: true })
-    const files = programs.map(({ text }, index) => {
-      writeFileSync(join(folder, `program-${index + 1}.ts`), text)
-      return `program-${index + 1}.ts`
-    })
-    const settings = { extends: '../../tsconfig.json', include: [], files, compilerOptions: { noUnusedLocals: false } }
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(settings))
-    const { stdout } = await run('npx', ['--no', 'tsc', '-p', folder], { cwd: root }).catch(
-      (error: { stdout: string }) => error,
-    )
-    expect(stdout).toBe('')
+    expect(await compile(programs.map(({ text }) => text))).toEqual({ code: 0, stdout: '' })
+  })
+
+  test('programs: one with a misspelt field would not compile', async () => {
+    const misspelt = programs[0]?.text.replace(`(words, ['word'])`, `(words, ['wrod'])`) ?? ''
+    const { code, stdout } = await compile([misspelt])
+    expect(code).toBe(1)
+    expect(stdout).toContain('wrod')
   })
 
   programs.forEach(({ text, prints }, index) => {

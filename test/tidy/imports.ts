@@ -15,7 +15,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   worker: ['executor', 'grouping', 'acker', 'topology', 'stdx', 'errors'],
   local: ['nimbus', 'worker', 'executor', 'grouping', 'acker', 'topology', 'stdx', 'errors'],
   index: ['local', 'spouts', 'executor', 'topology', 'stdx', 'errors'],
-  testing: ['index', 'local', 'topology', 'stdx', 'errors'],
+  testing: ['index', 'local', 'executor', 'topology', 'stdx', 'errors'],
 }
 
 /** The room of a file: its folder under src, or its own name when it stands in src itself. */
