@@ -2,7 +2,7 @@ import { builtinModules } from 'node:module'
 import type { Tree } from './tree.js'
 
 /** What each room of src may import; itself is understood. Order is from the bottom up. */
-export const layers: Readonly<Record<string, readonly string[]>> = {
+const layers: Readonly<Record<string, readonly string[]>> = {
   stdx: [],
   errors: [],
   topology: ['stdx', 'errors'],
