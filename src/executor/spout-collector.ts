@@ -52,6 +52,10 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
   emits = 0
   /** Has the task asked again although it is exhausted: for a spout that is fed from outside. Set by the task. */
   wake = () => {}
+  /** Within a step of its task, which looks after the timeouts of what is emitted when it ends. */
+  isStepped = false
+  /** Called for what is emitted between steps, by a promise of `nextTuple`: has the task stepped. Set by the task. */
+  emittedBetween = () => {}
   saysExhausted = false
   isClosed = false
   /** Trees begun since the last one whose latency was measured. */
@@ -163,6 +167,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
       )
     }
     this.streamBySlot[slot] = stream
+    if (!this.isStepped) this.emittedBetween()
     if (++this.sinceSample >= this.#sampleEvery && this.sampleSlot < 0) {
       this.sinceSample = 0
       this.sampleSlot = slot

@@ -73,6 +73,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     this.#pending = new SpoutPending(parts.messageTimeoutMs)
     this.collector = new TaskSpoutCollector({ ...parts, task: parts.id, pending: this.#pending })
     this.collector.wake = () => this.wake()
+    this.collector.emittedBetween = () => parts.scheduler.enqueue(this)
   }
 
   get pendingCount(): number {
@@ -136,19 +137,26 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   }
 
   timeoutReset(pendingSlot: number, rootLo: number, rootHi: number): void {
-    this.#pending.resetTimeout(pendingSlot, rootLo, rootHi)
+    // What it is to be woken for has changed, so it is stepped, which finds that out.
+    if (this.#pending.resetTimeout(pendingSlot, rootLo, rootHi)) this.#parts.scheduler.enqueue(this)
   }
 
   step(nowMs: number): boolean {
+    this.collector.isStepped = true
+    const hasMore = this.#step(nowMs)
+    this.collector.isStepped = false
+    this.wakeAtMs = hasMore ? Infinity : this.#nextWakeMs()
+    return hasMore
+  }
+
+  #step(nowMs: number): boolean {
     this.#deliverVerdicts()
     if (this.#pending.size > 0) {
       this.#pending.advance(nowMs)
       while (this.#pending.expire(nowMs)) this.#failed(timedOut)
     }
     this.#warnOfStall(nowMs)
-    const hasMore = this.#mayCall() && nowMs >= this.#pollAtMs && this.#callNextTuple(nowMs)
-    this.wakeAtMs = hasMore ? Infinity : this.#nextWakeMs()
-    return hasMore
+    return this.#mayCall() && nowMs >= this.#pollAtMs && this.#callNextTuple(nowMs)
   }
 
   #mayCall(): boolean {
