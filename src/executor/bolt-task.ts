@@ -186,8 +186,8 @@ export class BoltTask implements Steppable, Source {
     this.#fail(tuple, boltFailed)
   }
 
+  /** Of a tuple that is decided too, as in Storm: the rest of its trees may need the time, and no harm is in it. */
   resetTimeout(tuple: TaskTuple): void {
-    if (tuple.state !== TupleState.open) return this.#misuse(tuple, 'resetTimeout')
     this.#parts.acks.resetTimeout(tuple)
   }
 
