@@ -6,6 +6,7 @@ import {
   checkDependencies,
   checkErrorCodes,
   checkLinks,
+  checkMap,
   checkNamedPaths,
   checkRooms,
 } from './tidy/documents.js'
@@ -45,6 +46,7 @@ describe('tidy', () => {
     'imports: every file of src is imported': () => checkOrphans(tree, entries),
     'shells: clock, timers, chance and host are touched where listed': () => checkGlobals(tree, shells),
     'documents: every room has its page': () => checkRooms(tree),
+    'documents: every room is on the map': () => checkMap(tree),
     'documents: files named in ARCHITECTURE.md are there': () => checkNamedPaths(tree, 'ARCHITECTURE.md'),
     'documents: links lead to files': () => checkLinks(tree),
     'documents: every error code is raised and explained': () => checkErrorCodes(tree),

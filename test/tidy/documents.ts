@@ -19,6 +19,18 @@ export function checkRooms(tree: Tree): string[] {
   })
 }
 
+/** Rooms of src that the map does not show. */
+export function checkMap(tree: Tree): string[] {
+  const rooms = new Set(tree.sources('src/').flatMap(({ path }) => (path.split('/').length > 2 ? [roomOf(path)] : [])))
+  const map = tree.text('ARCHITECTURE.md') ?? ''
+  return [...rooms]
+    .sort()
+    .filter((room) => !map.includes(`| \`${room}/\` |`))
+    .map(
+      (room) => `ARCHITECTURE.md: its table has no row for ${room}/. Say what the room is for and what it may import.`,
+    )
+}
+
 /** Paths told in backticks by a page about the tree that lead nowhere. They start at the root or in src. */
 export function checkNamedPaths(tree: Tree, page: string): string[] {
   return linesOf(tree, page).flatMap(({ text, line }) =>

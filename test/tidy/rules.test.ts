@@ -5,6 +5,7 @@ import {
   checkDependencies,
   checkErrorCodes,
   checkLinks,
+  checkMap,
   checkNamedPaths,
   checkRooms,
 } from './documents.js'
@@ -170,6 +171,11 @@ const cases: Record<string, Case> = {
         'src/acker/README.md: is missing or says too little',
       ],
     },
+  },
+  map: {
+    rule: checkMap,
+    good: { 'src/acker/a.ts': '', 'src/errors.ts': '', 'ARCHITECTURE.md': '| `acker/` | is for this | that |' },
+    planted: { 'a room without a row': [{ 'src/wire/a.ts': '' }, 'no row for wire/'] },
   },
   'named paths': {
     rule: (tree) => checkNamedPaths(tree, 'ARCHITECTURE.md'),
