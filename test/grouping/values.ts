@@ -83,12 +83,27 @@ const { value } = fc.letrec<{ value: unknown; inner: unknown }>((tie) => {
 /** Any value that may be a key. */
 export const keyValue: fc.Arbitrary<unknown> = value
 
-/** Two values: a second one that is drawn by itself, or the first in another guise with one place in it changed. */
+/**
+ * Two values: drawn each by itself; or the first in another guise with one place in it changed; or two objects with the
+ * same values under other names.
+ */
 export const keyPair: fc.Arbitrary<readonly [unknown, unknown]> = fc.oneof(
-  fc.tuple(value, value),
-  fc
-    .tuple(value, fc.array(fc.nat(), { maxLength: 4 }), leaf)
-    .map(([a, way, put]) => [a, changed(twin(a), way, put)] as const),
+  { weight: 3, arbitrary: fc.tuple(value, value) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(value, fc.array(fc.nat(), { maxLength: 4 }), leaf)
+      .map(([a, way, put]) => [a, changed(twin(a), way, put)] as const),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(fc.tuple(name, name, leaf), { minLength: 1, maxLength: 2 })
+      .map(
+        (rows) =>
+          [objectOf(rows.map(([a, , held]) => [a, held])), objectOf(rows.map(([, b, held]) => [b, held]))] as const,
+      ),
+  },
 )
 
 /** `value` with `put` at the place that `way` leads to; each step of it is an index, taken modulo what is there. */
