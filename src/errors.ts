@@ -72,6 +72,10 @@ export const errorCodes = {
   ALREADY_RUNNING: 'a topology of this name is running',
   CLUSTER_CLOSED: 'the cluster was shut down',
   TOPOLOGY_GONE: 'the topology was killed',
+  // Between the daemons of a cluster, and of their configuration.
+  BAD_MESSAGE: 'a control message is not one, or one of its fields is not as expected',
+  INVALID_SETTING: 'a setting of a daemon is unknown, misspelt, or not of its kind',
+  PROTOCOL_MISMATCH: 'the other process speaks another protocol, so it is of another version',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

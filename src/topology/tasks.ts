@@ -1,5 +1,5 @@
 import type { ResolvedOptions } from './options.js'
-import type { ComponentSpec, TopologySpec } from './topology.js'
+import type { ComponentSpec } from './topology.js'
 
 /**
  * Which tasks and executors a topology gets. A pure function of topology and options: Nimbus and every worker compute it
@@ -21,6 +21,9 @@ export interface ExecutorSpec {
   readonly last: number
 }
 
+/** What the number of a component's tasks and executors follows from. */
+type Sized = Pick<ComponentSpec, 'id' | 'parallelism' | 'taskCount' | 'options'>
+
 /** Component id of the ackers. Users cannot take it, as ids that begin with `__` are refused. */
 export const ackerId = '__acker'
 
@@ -32,7 +35,10 @@ export const ackerId = '__acker'
  *
  * `options`: those that hold for the topology; a component's own cap wins over theirs.
  */
-export function layoutTasks(spec: TopologySpec, options: ResolvedOptions): TaskLayout {
+export function layoutTasks(
+  spec: { readonly components: ReadonlyMap<string, Sized> },
+  options: ResolvedOptions,
+): TaskLayout {
   const ackers = options.ackers ?? options.workers
   const wanted = [...spec.components.values()].map((component) => ({
     id: component.id,
@@ -58,7 +64,7 @@ export function layoutTasks(spec: TopologySpec, options: ResolvedOptions): TaskL
 }
 
 /** Tasks that a component gets. */
-export function taskCountOf(component: ComponentSpec, options: ResolvedOptions): number {
+export function taskCountOf(component: Sized, options: ResolvedOptions): number {
   const cap = component.options.maxTaskParallelism ?? options.maxTaskParallelism ?? Infinity
   return Math.min(component.taskCount ?? options.tasks ?? component.parallelism, cap)
 }
