@@ -124,7 +124,7 @@ function replaced<T>(list: readonly T[], step: number, by: (element: T) => T): T
 }
 
 /** An object whose own properties these are, whatever their names. */
-export function objectOf(entries: readonly (readonly [string, unknown])[]): Record<string, unknown> {
+function objectOf(entries: readonly (readonly [string, unknown])[]): Record<string, unknown> {
   const object: Record<string, unknown> = {}
   for (const [key, held] of entries) {
     Object.defineProperty(object, key, { value: held, enumerable: true, writable: true, configurable: true })
