@@ -17,11 +17,22 @@ export interface SpoutHandle<O extends Streams> extends Source<O> {
   set(options: Partial<TopologyOptions>): this
 }
 
-/** Nothing more is asked of a source that fits; of one that does not, something that no source has, to be read in the compiler's message. */
+/**
+ * Nothing more is asked of a source that fits; of one that does not, something that no source has, to be read in the
+ * compiler's message. Where a stream is named that is not there, the compiler puts all that are in place of `S`: then it
+ * is enough if one of them fits, so that the message is about the name.
+ */
 type Fit<O extends Streams, S extends keyof O, In> =
-  ValuesOf<O[S]> extends In
+  ValuesOf<O[S]> extends In ? unknown : keyof O extends S ? FitOfAny<O, S, In> : Misfit<In, ValuesOf<O[S]>>
+type FitOfAny<O extends Streams, S extends keyof O, In> = S extends S
+  ? ValuesOf<O[S]> extends In
     ? unknown
-    : { 'the stream does not fit this bolt, which reads': In; 'but the stream carries': ValuesOf<O[S]> }
+    : Misfit<In, ValuesOf<O[S]>>
+  : never
+interface Misfit<In, Values> {
+  'the stream does not fit this bolt, which reads': In
+  'but the stream carries': Values
+}
 
 /**
  * What `setBolt` returns: the bolt as a source of others, and the place to say what it reads.

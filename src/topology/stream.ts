@@ -23,7 +23,7 @@ export interface Stream<V extends object = Values> {
 }
 
 /** The values object that a stream carries. */
-export type ValuesOf<S> = S extends Stream<infer V> ? V : never
+export type ValuesOf<S extends Stream> = NonNullable<S['~values']>
 
 /** Streams of a component by id; `default` is the one that `emit` uses. A single stream stands for `{ default: it }`. */
 export type Streams = { readonly [id: string]: Stream }
