@@ -36,7 +36,8 @@ export class TopologyBuilder {
 
   /**
    * The topology as declared so far. Every factory is called twice here, to learn its streams and that it makes a new
-   * instance each time. Reports every mistake at once: throws InvalidTopologyError with `problems`.
+   * instance each time, and that of a custom grouping once. Reports every mistake at once: throws InvalidTopologyError
+   * with `problems`.
    */
   createTopology(options?: Partial<TopologyOptions>): Topology {
     return topologyOf(validate(this.#name, this.#declarations, options))

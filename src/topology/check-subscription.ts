@@ -3,15 +3,15 @@ import { listed, quoted } from '../stdx/listed.js'
 import { didYouMean } from '../stdx/nearest.js'
 import type { CheckedComponent } from './check-component.js'
 import type { CustomGrouping } from './component.js'
-import { Handle, type SubscriptionRequest } from './handle.js'
+import { Handle, type Declaration, type SubscriptionRequest } from './handle.js'
 import type { Problems } from './problems.js'
 import type { Stream } from './stream.js'
 import type { Grouping, Subscription } from './topology.js'
 
-/** All components of a topology: by id, of two with one id the first, and by their declarations. */
+/** All components of a topology: by id, of two with one id the first, and by what a handle stands for. */
 export interface Known {
   readonly byId: ReadonlyMap<string, CheckedComponent>
-  readonly all: readonly CheckedComponent[]
+  readonly byDeclaration: ReadonlyMap<Declaration, CheckedComponent>
 }
 
 /** The subscriptions of one component as far as they are sound. */
@@ -74,7 +74,7 @@ function findSource(
 ): CheckedComponent | undefined {
   const declaration = Handle.declarationOf(source)
   if (declaration !== undefined) {
-    const component = known.all.find((candidate) => candidate.declaration === declaration)
+    const component = known.byDeclaration.get(declaration)
     if (component === undefined) {
       problems.add(
         'UNKNOWN_COMPONENT',

@@ -164,7 +164,9 @@ export function basicBolt<I extends Stream, const O extends Streams | Stream = {
     def.outputs === undefined ? {} : isStream(def.outputs) ? { default: def.outputs } : def.outputs
   ) as Named<O>
   const input = Array.isArray(def.input) ? def.input : [def.input]
-  return () => new DefinedBolt<ValuesOf<I>, Named<O>>(input, outputs, create?.bind(def), execute?.bind(def))
+  const made = typeof create === 'function' ? create.bind(def) : undefined
+  const called = typeof execute === 'function' ? execute.bind(def) : undefined
+  return () => new DefinedBolt<ValuesOf<I>, Named<O>>(input, outputs, made, called)
 }
 
 class DefinedBolt<In extends object, O extends Streams> extends BasicBolt<In, O> {

@@ -31,7 +31,8 @@ export function validate(name: string, declarations: readonly Declaration[], opt
   }
 
   const all = declarations.map((declaration) => checkComponent(declaration, problems))
-  const known = { all, byId: firstById(all, problems) }
+  const byDeclaration = new Map(all.map((component) => [component.declaration, component]))
+  const known = { byDeclaration, byId: firstById(all, problems) }
   const read = all.map((component) => checkSubscriptions(component, known, problems, warnings))
   if (problems.list.length > 0) throw new InvalidTopologyError(problems.list)
 
