@@ -52,6 +52,7 @@ export const errorCodes = {
   TUPLE_CLOSED: 'a basic bolt emitted after its execute was over',
   UNKNOWN_TASK: 'emitDirect named a task that does not read the stream',
   // What user code does that ends a task or a topology.
+  CLEANUP_FAILED: 'close or cleanup of a task threw',
   CLEANUP_TIMEOUT: 'close or cleanup of a task did not end within 3 s',
   PREPARE_FAILED: 'open or prepare of a task threw',
   PREPARE_TIMEOUT: 'open or prepare of a task did not end within 60 s',

@@ -3,18 +3,36 @@ import { describeValue } from '../stdx/describe-error.js'
 import type { BasicCollector, OutputCollector } from '../topology/component.js'
 import type { Streams } from '../topology/stream.js'
 import type { Tuple } from '../topology/tuple.js'
-import type { BoltTask } from './bolt-task.js'
-import type { Anchors } from './emitter.js'
+import type { Anchors, Emitter } from './emitter.js'
+import type { Inbox } from './inbox.js'
+import type { Router } from './router.js'
 import { TaskTuple, TupleState, type TaskId } from './tuple.js'
 
 /** Most anchors of one emit. More is surely a list that nobody empties. */
 const anchorsMax = 1_000
 
+/** What collectors need of their bolt task. */
+export interface CollectingTask {
+  readonly id: TaskId
+  readonly component: string
+  readonly inbox: Inbox
+  readonly router: Router
+  readonly emitter: Emitter
+  /** How many full queues hold it. */
+  readonly blockedBy: number
+  drained(): Promise<void>
+  /** Throws TASK_CLOSED before the beginning and after the end. */
+  assertOpen(): void
+  ack(tuple: TaskTuple): void
+  fail(tuple: TaskTuple, reason?: string): void
+  resetTimeout(tuple: TaskTuple): void
+}
+
 /** What a bolt that acks by itself emits, acks and fails with. */
 export class TaskOutputCollector implements OutputCollector<Streams> {
-  readonly #task: BoltTask
+  readonly #task: CollectingTask
 
-  constructor(task: BoltTask) {
+  constructor(task: CollectingTask) {
     this.#task = task
   }
 
@@ -109,9 +127,9 @@ export class TaskBasicCollector implements BasicCollector<Streams> {
   tuple: TaskTuple | null = null
   /** Outputs that wait for those of earlier inputs; null: they leave at once. */
   held: TaskTuple[] | null = null
-  readonly #task: BoltTask
+  readonly #task: CollectingTask
 
-  constructor(task: BoltTask) {
+  constructor(task: CollectingTask) {
     this.#task = task
   }
 

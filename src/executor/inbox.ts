@@ -1,5 +1,6 @@
 import { Ring } from '../stdx/ring.js'
-import type { Scheduler, Source, Steppable } from './step.js'
+import { Gate } from './gate.js'
+import type { Scheduler, Steppable } from './step.js'
 import type { Destination, TaskTuple } from './tuple.js'
 
 /**
@@ -10,12 +11,12 @@ import type { Destination, TaskTuple } from './tuple.js'
  * is half empty. So it overshoots by what one call of `execute` or `nextTuple` emits, and by nothing else.
  */
 export class Inbox implements Destination {
+  /** Closed while the inbox is full. */
+  readonly gate = new Gate()
   readonly #waiting = new Ring<TaskTuple>()
   readonly #limit: number
   readonly #scheduler: Scheduler
   readonly #reader: Steppable
-  readonly #sources: Source[] = []
-  #isFull = false
 
   constructor(limit: number, scheduler: Scheduler, reader: Steppable) {
     this.#limit = limit
@@ -27,31 +28,15 @@ export class Inbox implements Destination {
     return this.#waiting.size
   }
 
-  /** Has this task held whenever the inbox is full. */
-  hold(source: Source): void {
-    this.#sources.push(source)
-    if (this.#isFull) source.blockedBy++
-  }
-
   push(tuple: TaskTuple): void {
     this.#waiting.push(tuple)
-    if (this.#waiting.size >= this.#limit && !this.#isFull) this.#close()
+    if (this.#waiting.size >= this.#limit && !this.gate.isFull) this.gate.close()
     if (!this.#reader.queued) this.#scheduler.enqueue(this.#reader)
   }
 
   shift(): TaskTuple | undefined {
     const tuple = this.#waiting.shift()
-    if (this.#isFull && this.#waiting.size <= this.#limit >> 1) this.#open()
+    if (this.gate.isFull && this.#waiting.size <= this.#limit >> 1) this.gate.open()
     return tuple
-  }
-
-  #close(): void {
-    this.#isFull = true
-    for (const source of this.#sources) source.blockedBy++
-  }
-
-  #open(): void {
-    this.#isFull = false
-    for (const source of this.#sources) if (--source.blockedBy === 0) source.unblocked()
   }
 }

@@ -1,6 +1,11 @@
 import type { TaskBasicCollector } from './bolt-collector.js'
-import type { BoltTask } from './bolt-task.js'
 import type { TaskTuple } from './tuple.js'
+
+/** Who is told how a call ended, when its turn has come. */
+interface ExecutingTask {
+  ack(tuple: TaskTuple): void
+  threw(tuple: TaskTuple, thrown: unknown): void
+}
 
 interface Execution {
   readonly out: TaskBasicCollector
@@ -16,9 +21,9 @@ interface Execution {
  */
 export class OrderedExecutions {
   readonly #open: Execution[] = []
-  readonly #task: BoltTask
+  readonly #task: ExecutingTask
 
-  constructor(task: BoltTask) {
+  constructor(task: ExecutingTask) {
     this.#task = task
   }
 

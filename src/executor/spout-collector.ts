@@ -52,7 +52,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
   emits = 0
   /** Has the task asked again although it is exhausted: for a spout that is fed from outside. Set by the task. */
   wake = () => {}
-  /** Within a step of its task, which looks after the timeouts of what is emitted when it ends. */
+  /** Within a step of its task, which looks after what is emitted when it ends. */
   isStepped = false
   /** Called for what is emitted between steps, by a promise of `nextTuple`: has the task stepped. Set by the task. */
   emittedBetween = () => {}
@@ -190,6 +190,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
   #done(stream: OutputStream, id: unknown): void {
     this.doneIds.push(id)
     this.doneStreams.push(stream)
+    if (!this.isStepped) this.emittedBetween()
   }
 
   #count(stream: OutputStream, targets: number): void {

@@ -2,6 +2,7 @@ import { SpoutPending } from '../acker/pending.js'
 import { StormError } from '../errors.js'
 import { IntRing } from '../stdx/int-ring.js'
 import { describeError } from '../stdx/describe-error.js'
+import { promiseIn } from '../stdx/promise.js'
 import type { Spout } from '../topology/component.js'
 import { failReasons, killed, timedOut, type VerdictTarget } from './ack-target.js'
 import type { Reports } from './reports.js'
@@ -151,6 +152,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
 
   #step(nowMs: number): boolean {
     this.#deliverVerdicts()
+    if (this.collector.doneIds.size > 0) this.#deliverDone()
     if (this.#pending.size > 0) {
       this.#pending.advance(nowMs)
       while (this.#pending.expire(nowMs)) this.#failed(timedOut)
@@ -182,9 +184,12 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
         this.#threw(thrown, nowMs)
         return false
       }
-      if (result !== undefined && isPromise(result)) {
-        this.#await(result, nowMs, before)
-        return false
+      if (result !== undefined) {
+        const call = promiseIn(result)
+        if (call !== undefined) {
+          this.#await(call, nowMs, before)
+          return false
+        }
       }
       this.#throwsInRow = 0
       if (!this.#afterCall(collector.emits !== before, nowMs)) return false
@@ -204,23 +209,23 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     return hasEmitted && this.#mayCall()
   }
 
-  #await(call: PromiseLike<unknown>, nowMs: number, emitsBefore: number): void {
+  #await(call: Promise<unknown>, nowMs: number, emitsBefore: number): void {
     this.#callingSinceMs = nowMs
     this.#hasStalled = false
-    const ended = () => {
+    // What a call comes to after the end of its task is nobody's business any more.
+    const ended = (tell: () => void) => {
       this.#callingSinceMs = undefined
+      if (this.collector.isClosed) return
       this.#parts.scheduler.enqueue(this)
+      tell()
     }
     call.then(
-      () => {
-        ended()
-        this.#throwsInRow = 0
-        this.#afterCall(this.collector.emits !== emitsBefore, this.#parts.scheduler.now())
-      },
-      (thrown: unknown) => {
-        ended()
-        this.#threw(thrown, this.#parts.scheduler.now())
-      },
+      () =>
+        ended(() => {
+          this.#throwsInRow = 0
+          this.#afterCall(this.collector.emits !== emitsBefore, this.#parts.scheduler.now())
+        }),
+      (thrown: unknown) => ended(() => this.#threw(thrown, this.#parts.scheduler.now())),
     )
   }
 
@@ -279,8 +284,9 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     const stream = this.collector.streamBySlot[slot]
     if (stream !== undefined) stream.failed++
     if (slot === this.collector.sampleSlot) this.collector.sampleSlot = -1
-    // What failed may be emitted again: the spout is asked at once, whatever it said before.
+    // What failed may be emitted again: the spout is asked at once, whatever it said before, even in a call still open.
     this.#isExhausted = false
+    this.collector.saysExhausted = false
     this.#pollAtMs = this.#throwsInRow === 0 ? 0 : this.#pollAtMs
     this.#guarded('fail', () => this.#spout.fail?.(id, reason))
     const { hooks } = this.#parts
@@ -340,8 +346,4 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
  */
 function idleWaitMs(idleCalls: number): number {
   return idleCalls < 16 ? 1 : idleCalls < 1_000 ? 2 : 5
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

@@ -5,7 +5,7 @@ declare const console: { warn(...parts: unknown[]): void; error(...parts: unknow
 /** Warnings and errors on the console, with component and task in front. A shell: the only place that writes there. */
 export const consoleLog: LogSink = {
   write(level, message, { component, task }) {
-    const who = component === undefined ? 'storm-ts' : `${String(component)}[${String(task)}]`
+    const who = typeof component === 'string' ? `${component}[${Number(task)}]` : 'storm-ts'
     if (level === 'warn') console.warn(`${who}: ${message}`)
     else if (level === 'error') console.error(`${who}: ${message}`)
   },

@@ -3,6 +3,7 @@ import { TopologyReports, type LogSink, type ReportedError } from '../executor/r
 import { UserMetrics } from '../executor/task-context.js'
 import type { KeyHash } from '../grouping/hash.js'
 import { placeExecutors } from '../nimbus/scheduler.js'
+import { step, type LifeEffect, type LifeEvent, type TopologyLife } from '../nimbus/status.js'
 import type { Clock } from '../stdx/clock.js'
 import { describeValue } from '../stdx/describe-error.js'
 import type { Rng } from '../stdx/rng.js'
@@ -63,7 +64,8 @@ export class LocalTopology implements RunningTopology {
   readonly #loop: Loop
   readonly #reports: TopologyReports
   readonly #userMetrics = new Map<string, UserMetrics>()
-  #status: RunningStatus = 'INACTIVE'
+  /** Undefined when it is gone. */
+  #life: TopologyLife | undefined
   /** The components are prepared and open: from the first activation on. */
   #opening: Promise<void> | undefined
   #failure: Error | undefined
@@ -72,8 +74,7 @@ export class LocalTopology implements RunningTopology {
   /** Settles when the topology is gone; there from the first kill on. */
   #ended: Promise<void> | undefined
   #resolveEnded = () => {}
-  #cancelEnd = () => {}
-  #isEnding = false
+  #cancelDelayed = () => {}
 
   constructor(parts: LocalTopologyParts) {
     this.#parts = parts
@@ -85,15 +86,18 @@ export class LocalTopology implements RunningTopology {
       parts.log.write('warn', `topology '${parts.name}': ${message} (${code})`, {})
     this.workers = this.#makeWorkers()
     for (const worker of this.workers) worker.wire()
+    const { workers, messageTimeoutMs } = this.#options
+    const shape = { workers, messageTimeoutMs, executors: new Map<string, number>() }
+    this.#take({ kind: 'submit', shape, inactive: true })
   }
 
   get status(): RunningStatus {
-    return this.#status
+    return this.#life?.status ?? 'GONE'
   }
 
   settled(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure)
-    if (this.#status === 'KILLED' || this.#status === 'GONE') return Promise.reject(this.#gone())
+    if (!this.#isAlive()) return Promise.reject(this.#gone())
     return new Promise((resolve, reject) => {
       this.#settling.push({ resolve, reject })
       this.#stopSettling ??= this.#loop.onIdle(() => {
@@ -103,37 +107,29 @@ export class LocalTopology implements RunningTopology {
   }
 
   async activate(): Promise<void> {
-    this.#assertAlive('activate')
-    if (this.#opening === undefined) this.#opening = this.#open()
+    this.#assertAlive('activated')
+    this.#opening ??= this.#open()
     await this.#opening
-    if (this.#status !== 'INACTIVE') return
-    this.#status = 'ACTIVE'
-    for (const worker of this.workers) worker.activate()
+    this.#assertAlive('activated')
+    this.#take({ kind: 'activate' })
   }
 
   async deactivate(): Promise<void> {
-    this.#assertAlive('deactivate')
+    this.#assertAlive('deactivated')
     await this.#opening
-    if (this.#status !== 'ACTIVE') return
-    this.#status = 'INACTIVE'
-    for (const worker of this.workers) worker.deactivate()
+    this.#assertAlive('deactivated')
+    this.#take({ kind: 'deactivate' })
   }
 
   kill(options: { waitMs?: number } = {}): Promise<void> {
-    const waitMs = options.waitMs ?? this.#options.messageTimeoutMs
-    if (!(waitMs >= 0)) {
-      return Promise.reject(
-        new StormError(
-          'INVALID_CONFIG',
-          `kill of topology '${this.name}' got waitMs ${describeValue(waitMs)}; milliseconds from 0 are expected.`,
-        ),
-      )
+    const { waitMs } = options
+    if (waitMs !== undefined && !(waitMs >= 0)) {
+      const message = `kill of topology '${this.name}' got waitMs ${describeValue(waitMs)}; milliseconds from 0 are expected.`
+      return Promise.reject(new StormError('INVALID_CONFIG', message))
     }
-    if (this.#status === 'GONE') return Promise.resolve()
+    if (this.#life === undefined) return Promise.resolve()
     if (this.#ended === undefined) this.#beginEnd()
-    this.#cancelEnd()
-    if (waitMs === 0) this.#end()
-    else this.#cancelEnd = this.#parts.clock.after(waitMs, () => this.#end())
+    this.#take({ kind: 'kill', waitMs })
     return this.#ended as Promise<void>
   }
 
@@ -205,29 +201,50 @@ export class LocalTopology implements RunningTopology {
     for (const waiter of waiters) tell(waiter)
   }
 
-  /** From here on nothing new is emitted, and the end comes when nothing is pending, or when the time is over. */
+  /** Gives an event to the table of a topology's life, and does what that says. */
+  #take(event: LifeEvent): void {
+    const taken = step(this.#life, event)
+    if (taken === undefined) return
+    this.#life = taken.next
+    for (const effect of taken.effects) this.#perform(effect)
+  }
+
+  #perform(effect: LifeEffect): void {
+    switch (effect.kind) {
+      case 'set active':
+        for (const worker of this.workers) {
+          if (effect.active) worker.activate()
+          else worker.deactivate()
+        }
+        break
+      case 'after':
+        this.#cancelDelayed()
+        if (effect.delayMs === 0) this.#take({ kind: effect.event })
+        else this.#cancelDelayed = this.#parts.clock.after(effect.delayMs, () => this.#take({ kind: effect.event }))
+        break
+      case 'remove':
+        this.#cancelDelayed()
+        void this.#close()
+        break
+      case 'place':
+        // The tasks of this process stay where they were made.
+        break
+    }
+  }
+
+  /** A kill was asked for: nobody waits for it to settle any more, and it is removed as soon as nothing is pending. */
   #beginEnd(): void {
     const wasSettled = this.#isSettled()
-    this.#status = 'KILLED'
-    for (const worker of this.workers) worker.deactivate()
     this.#endSettling((waiter) => (wasSettled ? waiter.resolve() : waiter.reject(this.#gone())))
     this.#ended = new Promise((resolve) => (this.#resolveEnded = resolve))
     this.#loop.onIdle(() => {
-      if (this.#isIdle()) this.#end()
+      if (this.#life?.status === 'KILLED' && this.#isIdle()) this.#take({ kind: 'remove' })
     })
-  }
-
-  #end(): void {
-    if (this.#isEnding) return
-    this.#isEnding = true
-    this.#cancelEnd()
-    void this.#close()
   }
 
   async #close(): Promise<void> {
     this.#loop.stop()
     await Promise.all(this.workers.map((worker) => worker.close()))
-    this.#status = 'GONE'
     this.#parts.onGone()
     this.#resolveEnded()
   }
@@ -237,9 +254,13 @@ export class LocalTopology implements RunningTopology {
     this.#endSettling((waiter) => waiter.reject(error))
   }
 
+  #isAlive(): boolean {
+    return this.#life !== undefined && this.#life.status !== 'KILLED'
+  }
+
   #assertAlive(verb: string): void {
-    if (this.#status !== 'KILLED' && this.#status !== 'GONE') return
-    throw new StormError('TOPOLOGY_GONE', `Topology '${this.name}' is ${this.#status}: it cannot ${verb} any more.`)
+    if (this.#isAlive()) return
+    throw new StormError('TOPOLOGY_GONE', `Topology '${this.name}' is ${this.status}: it cannot be ${verb} any more.`)
   }
 
   #gone(): Error {

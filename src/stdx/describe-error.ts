@@ -16,7 +16,9 @@ export function describeError(thrown: unknown): ErrorDescription {
     quietly(() => (thrown instanceof Error ? nameAndMessage(thrown) : `threw ${describeValue(thrown)}`)) ??
     'threw something that cannot be described'
   const stack = quietly(() => (thrown instanceof Error && typeof thrown.stack === 'string' ? thrown.stack : undefined))
-  return stack === undefined ? { message: shortened(message) } : { message: shortened(message), stack: shortened(stack) }
+  return stack === undefined
+    ? { message: shortened(message) }
+    : { message: shortened(message), stack: shortened(stack) }
 }
 
 /** A value in a few words, for a sentence that tells what was got: `'a text'`, `-1`, `an array of 3`, `a function`. */
@@ -38,8 +40,10 @@ export function describeValue(value: unknown): string {
 }
 
 function nameAndMessage(error: Error): string {
-  const message = String(error.message)
-  return error.name === 'Error' || error.name === 'StormError' ? message : `${String(error.name)}: ${message}`
+  // Both may be anything, whatever their types say: anybody can set them.
+  const { name, message } = error as { name: unknown; message: unknown }
+  const text = typeof message === 'string' ? message : describeValue(message)
+  return name === 'Error' || name === 'StormError' || typeof name !== 'string' ? text : `${name}: ${text}`
 }
 
 function shortened(text: string, max = lengthMax): string {

@@ -13,7 +13,8 @@ declare const MessageChannel: new () => {
 
 /** The machine's own clock and timers. A shell: with `entropy.ts` the only place that touches them. */
 export function systemClock(): Clock {
-  const soon = typeof setImmediate === 'function' ? (callback: () => void) => void setImmediate(callback) : messageToSelf()
+  const soon =
+    typeof setImmediate === 'function' ? (callback: () => void) => void setImmediate(callback) : messageToSelf()
   return {
     now: () => performance.now(),
     wall: () => Date.now(),

@@ -1,7 +1,7 @@
 import { StormError } from '../errors.js'
 import type { RunningTopology } from '../local/running-topology.js'
 import { systemClock } from '../stdx/system-clock.js'
-import { VirtualClock } from './virtual-clock.js'
+import type { VirtualClock } from './virtual-clock.js'
 
 export interface TrackedWaitOptions {
   /** Moved on while waiting, if the topology runs on it; otherwise real time passes. */

@@ -14,6 +14,9 @@ interface Due {
 /** Waits of a millisecond for real I/O when nothing is due on virtual time. */
 const realWaitsMax = 10_000
 
+/** A leap of virtual time over more than this is taken only when no real I/O has anything to say. */
+const longLeapMs = 1_000
+
 /**
  * A clock that stands still until it is moved: an hour passes in the time that the work of that hour takes. It starts at
  * 0; what runs on it begins to run when it is moved for the first time, even by 0.
@@ -71,17 +74,17 @@ export class VirtualClock implements Clock {
    * be going on then, such as the loading of a module: it is given 10 s.
    */
   async until<T>(promise: Promise<T>, limitMs = 300_000): Promise<T> {
-    let isSettled = false
+    const waited = { isSettled: false }
     const settled = () => {
-      isSettled = true
+      waited.isSettled = true
     }
     promise.then(settled, settled)
     await this.#move(async () => {
       const untilMs = this.#nowMs + limitMs
       let realWaits = 0
-      while (!isSettled) {
+      while (!waited.isSettled) {
         if (await this.#runNext(untilMs)) continue
-        if (isSettled) break
+        if (waited.isSettled) break
         if (this.#due.length > 0 || realWaits++ === realWaitsMax) {
           throw new StormError(
             'NOT_SETTLED',
@@ -109,6 +112,12 @@ export class VirtualClock implements Clock {
       next = this.#due.peek()
     }
     if (next === undefined || next.atMs > untilMs) return false
+    if (next.atMs - this.#nowMs > longLeapMs) {
+      // Nothing happens for long, perhaps because real I/O is being waited for: it gets a moment before time runs away.
+      const before = this.#order
+      await new Promise<void>((resolve) => this.#real.after(2, resolve))
+      if (this.#order !== before) return this.#runNext(untilMs)
+    }
     this.#due.pop()
     this.#nowMs = Math.max(this.#nowMs, next.atMs)
     next.callback()

@@ -1,5 +1,4 @@
 import { IdGenerator } from '../acker/ids.js'
-import { StormError } from '../errors.js'
 import { AckerTask } from '../executor/acker-task.js'
 import type { AckTarget } from '../executor/ack-target.js'
 import { BoltTask } from '../executor/bolt-task.js'
@@ -11,7 +10,6 @@ import { TaskHooks } from '../executor/task-hooks.js'
 import { TreeAcks } from '../executor/tree-acks.js'
 import type { TaskId } from '../executor/tuple.js'
 import type { KeyHash } from '../grouping/hash.js'
-import { describeError } from '../stdx/describe-error.js'
 import type { Clock } from '../stdx/clock.js'
 import type { Rng } from '../stdx/rng.js'
 import type { Bolt, Spout, TopologyContext } from '../topology/component.js'
@@ -21,6 +19,7 @@ import type { ComponentSpec, TopologySpec } from '../topology/topology.js'
 import { heldFor } from './holding.js'
 import type { Loop } from './loop.js'
 import { routerOf } from './routes.js'
+import { timedCall, type LifeCall } from './timed-call.js'
 import type { Transfer } from './transfer.js'
 
 export interface WorkerParts {
@@ -41,9 +40,6 @@ export interface WorkerParts {
   readonly transfer: Transfer
   readonly metricsOf: (component: string) => UserMetrics
 }
-
-const prepareMsMax = 60_000
-const cleanupMsMax = 3_000
 
 /** A task whose component is not wired yet. */
 interface Planned<T> {
@@ -95,7 +91,7 @@ export class Worker {
   async prepare(): Promise<void> {
     await Promise.all(
       this.#plannedBolts.map(async ({ plan, bolt }) => {
-        await this.#within(prepareMsMax, plan, 'prepare', () => plan.instance.prepare?.(plan.context, bolt.collector))
+        await this.#call(plan, 'prepare', () => plan.instance.prepare?.(plan.context, bolt.collector))
         bolt.start()
       }),
     )
@@ -105,9 +101,7 @@ export class Worker {
   async open(): Promise<void> {
     await Promise.all(
       this.#plannedSpouts.map((plan, index) =>
-        this.#within(prepareMsMax, plan, 'open', () =>
-          plan.instance.open?.(plan.context, this.spouts[index]!.collector),
-        ),
+        this.#call(plan, 'open', () => plan.instance.open?.(plan.context, this.spouts[index]!.collector)),
       ),
     )
   }
@@ -124,22 +118,24 @@ export class Worker {
   async close(): Promise<void> {
     for (const spout of this.spouts) spout.close()
     for (const bolt of this.bolts) bolt.close()
-    const end = async (
-      plan: Planned<unknown>,
-      call: 'close' | 'cleanup',
-      run: () => void | Promise<void> | undefined,
-    ) => {
-      try {
-        await this.#within(cleanupMsMax, plan, call, run)
-      } catch (error) {
-        this.#parts.reports.error(plan.component.id, plan.task, error, `the end of component '${plan.component.id}'`)
-      }
-      if (plan.hooks.any) plan.hooks.cleanup()
-    }
     await Promise.all([
-      ...this.#plannedSpouts.map((plan) => end(plan, 'close', () => plan.instance.close?.())),
-      ...this.#plannedBolts.map(({ plan }) => end(plan, 'cleanup', () => plan.instance.cleanup?.())),
+      ...this.#plannedSpouts.map((plan) => this.#end(plan, 'close', () => plan.instance.close?.())),
+      ...this.#plannedBolts.map(({ plan }) => this.#end(plan, 'cleanup', () => plan.instance.cleanup?.())),
     ])
+  }
+
+  async #end(plan: Planned<unknown>, verb: 'close' | 'cleanup', run: LifeCall['run']): Promise<void> {
+    try {
+      await this.#call(plan, verb, run)
+    } catch (error) {
+      const thrown = (error as Error).cause ?? error
+      this.#parts.reports.error(plan.component.id, plan.task, thrown, `${verb} of component '${plan.component.id}'`)
+    }
+    if (plan.hooks.any) plan.hooks.cleanup()
+  }
+
+  #call(plan: Planned<unknown>, verb: LifeCall['verb'], run: LifeCall['run']): Promise<void> {
+    return timedCall({ verb, component: plan.component.id, task: plan.task, run }, this.#parts.clock)
   }
 
   #plan(task: TaskId): void {
@@ -262,48 +258,8 @@ export class Worker {
       if (component.kind !== 'bolt') continue
       const held = [...heldFor(spec, component.id)].flatMap((id) => tasks.get(id) ?? [])
       for (const task of layout.tasksOf.get(component.id) ?? []) {
-        for (const source of held) transfer.bolt(task).inbox.hold(source)
+        for (const source of held) transfer.bolt(task).inbox.gate.hold(source)
       }
     }
-  }
-
-  /** Runs one of the calls at the beginning and end of a component's life, with its time limit. */
-  #within(
-    limitMs: number,
-    plan: Planned<unknown>,
-    call: string,
-    run: () => void | Promise<void> | undefined,
-  ): Promise<void> {
-    const who = `${call} of component '${plan.component.id}', task ${plan.task},`
-    const isEnd = call === 'close' || call === 'cleanup'
-    return new Promise((resolve, reject) => {
-      const cancel = this.#parts.clock.after(limitMs, () =>
-        reject(
-          new StormError(
-            isEnd ? 'CLEANUP_TIMEOUT' : 'PREPARE_TIMEOUT',
-            `${who} did not end within ${limitMs / 1_000} s.`,
-          ),
-        ),
-      )
-      const failed = (thrown: unknown) => {
-        cancel()
-        reject(
-          isEnd
-            ? thrown
-            : new StormError('PREPARE_FAILED', `${who} threw: ${describeError(thrown).message}`, { cause: thrown }),
-        )
-      }
-      const ended = () => {
-        cancel()
-        resolve()
-      }
-      try {
-        const result = run()
-        if (result === undefined) ended()
-        else result.then(ended, failed)
-      } catch (thrown) {
-        failed(thrown)
-      }
-    })
   }
 }
