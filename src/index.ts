@@ -15,6 +15,7 @@ export {
   type TopologyContext,
 } from './topology/component.js'
 export { stream, t, type FieldType, type Stream, type Streams, type ValuesOf } from './topology/stream.js'
+export type { BoltHandle, Source, SpoutHandle } from './topology/handle.js'
 export type { Tuple } from './topology/tuple.js'
 export type { Topology, TopologyModule } from './topology/topology.js'
 export type { TopologyOptions } from './topology/options.js'
