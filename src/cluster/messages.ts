@@ -52,6 +52,8 @@ export interface SupervisorHello {
   readonly slots: readonly number[]
   /** The number of this supervisor's start, kept in its folder: it only grows. */
   readonly incarnation: number
+  /** Random, of this process: by it, one that dials again is told from another one with a copy of its folder. */
+  readonly session: string
   readonly running: readonly RunningWorker[]
 }
 
@@ -206,7 +208,15 @@ const refused = z.object({ kind: z.literal('refused'), code: text(64), message: 
 
 const supervisorMessage: z.ZodType<SupervisorMessage> = z.discriminatedUnion('kind', [
   // Host and slots are judged at registration, with sentences of their own.
-  z.object({ ...hello, supervisor: text(512), host: text(512), slots: z.array(anyPort), incarnation: count, running }),
+  z.object({
+    ...hello,
+    supervisor: text(512),
+    host: text(512),
+    slots: z.array(anyPort),
+    incarnation: count,
+    session: text(64),
+    running,
+  }),
   z.object({ kind: z.literal('heartbeat'), running }),
   z.object({
     kind: z.literal('logChunk'),

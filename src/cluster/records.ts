@@ -159,8 +159,10 @@ export interface TopologyRecord {
   readonly submittedAtMs: number
   /** Whose token submitted it. */
   readonly owner: string
-  /** The client's number of the submission, by which a repeated one is known. */
+  /** The client's name for the submission, by which a repeated one is known. */
   readonly request: string
+  /** Where it runs; absent before it was first placed. With no workers: it waits for slots. */
+  readonly assignment?: Assignment
 }
 
 /** A worker process as its supervisor sees it. */

@@ -24,6 +24,7 @@ const hello: SupervisorMessage = {
   host: 'h',
   slots: [6700],
   incarnation: 3,
+  session: 'f00',
   running: [running],
 }
 const assignment = {
