@@ -10,6 +10,7 @@ import type { TaskId } from './tuple.js'
 export class AckerTask implements AckTarget, Steppable {
   readonly id: TaskId
   queued = false
+  batch = 1
   wakeAtMs: number
   /** Ack tuples taken: inits, acks, fails and resets. */
   executed = 0

@@ -53,6 +53,7 @@ export class BoltTask implements Steppable, Source {
   readonly processLatency = new LatencyRecorder()
   queued = false
   wakeAtMs = Infinity
+  batch = stepBatch
   blockedBy = 0
   /** Acks and fails of tuples that were decided already. */
   misuses = 0
@@ -149,7 +150,7 @@ export class BoltTask implements Steppable, Source {
     if (!this.#isOpen) return false
     if (nowMs >= this.#nextTickMs) this.#tick(nowMs)
     const { inbox } = this
-    for (let left = stepBatch; left > 0 && this.#mayExecute(); left--) {
+    for (let left = this.batch; left > 0 && this.#mayExecute(); left--) {
       const tuple = inbox.shift()
       if (tuple === undefined) break
       tuple.lane.input.executed++

@@ -46,6 +46,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   readonly completeLatency = new LatencyRecorder()
   queued = false
   wakeAtMs = Infinity
+  batch = stepBatch
   blockedBy = 0
   /** Verdicts on trees that had timed out before. */
   lateVerdicts = 0
@@ -175,7 +176,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   /** Calls `nextTuple` until it has nothing, or may not be called, or has had its share. True: it may be called on. */
   #callNextTuple(nowMs: number): boolean {
     const { collector } = this
-    for (let calls = 0; calls < stepBatch; calls++) {
+    for (let calls = this.batch; calls > 0; calls--) {
       const before = collector.emits
       let result: unknown
       try {

@@ -8,6 +8,11 @@ export interface Steppable {
   queued: boolean
   /** When it wants to be stepped although nobody asks for it; Infinity: never. */
   wakeAtMs: number
+  /**
+   * How many tuples, or calls of `nextTuple`, a step takes before it lets others have their turn: at most `stepBatch`.
+   * The loop makes it smaller for a task whose steps take long.
+   */
+  batch: number
   /** Does a bounded amount of work. True: there is more to do at once. */
   step(nowMs: number): boolean
 }
@@ -30,5 +35,5 @@ export interface Source {
   unblocked(): void
 }
 
-/** How many tuples, or calls of `nextTuple`, a step takes before it lets others have their turn. */
+/** The largest batch of a step: enough that what a step costs besides its tuples is not felt. */
 export const stepBatch = 256

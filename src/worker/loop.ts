@@ -1,4 +1,4 @@
-import type { Scheduler, Steppable } from '../executor/step.js'
+import { stepBatch, type Scheduler, type Steppable } from '../executor/step.js'
 import type { Clock } from '../stdx/clock.js'
 import { Ring } from '../stdx/ring.js'
 
@@ -78,7 +78,10 @@ export class Loop implements Scheduler {
         task.queued = true
         ready.push(task)
       }
-      this.turnMs = this.#clock.now()
+      const stepMs = this.#clock.now() - this.turnMs
+      this.turnMs += stepMs
+      if (stepMs > turnMsMax) task.batch = Math.max(1, task.batch >> 1)
+      else if (task.batch < stepBatch) task.batch = Math.min(stepBatch, task.batch * 2)
       if (++steps >= turnStepsMax || this.turnMs - startMs >= turnMsMax) break
     }
     if (this.#stopped()) return
