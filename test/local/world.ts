@@ -1,4 +1,5 @@
 import type {
+  BasicBolt,
   Bolt,
   OutputCollector,
   RunningTopology,
@@ -168,7 +169,7 @@ export function thrownBy(call: () => unknown): { code: unknown; message: string 
 }
 
 /** One spout, one bolt that reads it by shuffle; to be added to or created. */
-export function pair(spout: () => Spout<{ default: Stream<N> }>, bolt: () => Bolt, name = 'pair') {
+export function pair(spout: () => Spout<{ default: Stream<N> }>, bolt: () => Bolt | BasicBolt, name = 'pair') {
   const builder = new TopologyBuilder(name)
   const from = builder.setSpout('source', spout)
   const to = builder.setBolt('sink', bolt).shuffleGrouping(from)
