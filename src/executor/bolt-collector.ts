@@ -21,8 +21,6 @@ export interface CollectingTask {
   /** How many full queues hold it. */
   readonly blockedBy: number
   drained(): Promise<void>
-  /** Throws TASK_CLOSED before the beginning and after the end. */
-  assertOpen(): void
   ack(tuple: TaskTuple): void
   fail(tuple: TaskTuple, reason?: string): void
   resetTimeout(tuple: TaskTuple): void
@@ -53,8 +51,8 @@ export class TaskOutputCollector implements OutputCollector<Streams> {
   }
 
   emitDirect(task: TaskId, values: object, anchors?: Tuple | readonly Tuple[], stream = 'default'): void {
-    const own = this.#anchors(anchors)
-    this.#task.emitter.emitDirect(this.#task.router.stream(stream), task, values, own, null)
+    const output = this.#task.router.stream(stream)
+    this.#task.emitter.emitDirect(output, task, values, this.#anchors(anchors), null)
   }
 
   ack(tuple: Tuple): void {
@@ -70,7 +68,6 @@ export class TaskOutputCollector implements OutputCollector<Streams> {
   }
 
   #emit(stream: string, values: object, anchors: Tuple | readonly Tuple[] | undefined): readonly TaskId[] {
-    this.#task.assertOpen()
     const output = this.#task.router.stream(stream)
     const own = this.#anchors(anchors)
     if (Array.isArray(own)) return this.#task.emitter.emitToTrees(output, values, own as readonly TaskTuple[])
@@ -89,7 +86,7 @@ export class TaskOutputCollector implements OutputCollector<Streams> {
     }
     if (list.length === 0) return null
     if (list.length === 1) return this.#anchor(list[0] as Tuple)
-    return list.map((anchor) => this.#anchor(anchor))
+    return Array.from(list, (anchor) => this.#anchor(anchor))
   }
 
   #anchor(anchor: Tuple): TaskTuple {

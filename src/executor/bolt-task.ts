@@ -1,11 +1,13 @@
-import { StormError } from '../errors.js'
+import { describeError, shortened } from '../stdx/describe-error.js'
+import { promiseIn } from '../stdx/promise.js'
 import { isBasicBolt, type BasicBolt, type Bolt } from '../topology/component.js'
 import { boltFailed, boltThrew } from './ack-target.js'
 import { TaskBasicCollector, TaskOutputCollector } from './bolt-collector.js'
 import { Emitter } from './emitter.js'
 import type { IdGenerator } from '../acker/ids.js'
 import { Inbox } from './inbox.js'
-import { OrderedExecutions } from './ordered-executions.js'
+import { KeptTuples } from './kept-tuples.js'
+import { OrderedExecutions, type Execution } from './ordered-executions.js'
 import type { Reports } from './reports.js'
 import type { Router } from './router.js'
 import { InputCounters, LatencyRecorder } from './stats.js'
@@ -13,7 +15,7 @@ import { stepBatch, type Scheduler, type Source, type Steppable } from './step.j
 import type { TaskHooks } from './task-hooks.js'
 import type { TreeAcks } from './tree-acks.js'
 import { looseTuple } from './anchors.js'
-import { Lane, TupleState, type TaskId, type TaskTuple } from './tuple.js'
+import { Lane, TupleState, untracked, type TaskId, type TaskTuple } from './tuple.js'
 
 export interface BoltTaskParts {
   readonly id: TaskId
@@ -25,7 +27,7 @@ export interface BoltTaskParts {
   readonly scheduler: Scheduler
   readonly reports: Reports
   readonly inboxLimit: number
-  /** Calls of `execute` that may be open at once. */
+  /** Calls of `execute` that may be open at once; one that is over but waits for its turn to be told counts as open. */
   readonly concurrency: number
   /** Whether the outputs of a basic bolt leave in the order of its inputs even then. */
   readonly ordered: boolean
@@ -38,8 +40,7 @@ export interface BoltTaskParts {
  * One task of a bolt, as a machine that is stepped: takes the tuples of its inbox one by one through `execute`, while it
  * is not held by those who read it and fewer promises of `execute` are open than its concurrency.
  *
- * A tuple that is neither acked nor failed when `execute` returns is *kept*: it is listed, so that it can be told who
- * sits on it.
+ * A tuple that is neither acked nor failed when `execute` returns is *kept*; see `KeptTuples`.
  */
 export class BoltTask implements Steppable, Source {
   readonly id: TaskId
@@ -63,11 +64,11 @@ export class BoltTask implements Steppable, Source {
   #router: Router | undefined
   #basicOut: TaskBasicCollector
   #isOpen = false
-  /** Promises of `execute` that are open. */
+  /** A call has returned a promise: from then on each call has a collector of its own. */
+  #isAsync = false
   #openCalls = 0
   readonly #ordered: OrderedExecutions | null
-  /** Tuples kept after `execute`, with the time since when. */
-  readonly #kept = new Map<TaskTuple, number>()
+  readonly #kept: KeptTuples
   #drainWaiters: (() => void)[] = []
   readonly #tickLane: Lane
   #nextTickMs = Infinity
@@ -86,6 +87,7 @@ export class BoltTask implements Steppable, Source {
     this.emitter = new Emitter(parts.id, parts.ids, parts.hooks)
     this.collector = new TaskOutputCollector(this)
     this.#basicOut = new TaskBasicCollector(this)
+    this.#kept = new KeptTuples({ ...parts, task: parts.id })
     this.#ordered = this.#isBasic && parts.ordered && parts.concurrency > 1 ? new OrderedExecutions(this) : null
     this.#tickLane = new Lane('__system', '__tick', -1, true, parts.id, this.inbox, this.input('__system', '__tick'))
   }
@@ -104,6 +106,11 @@ export class BoltTask implements Steppable, Source {
     return this.inbox.size === 0 && this.#openCalls === 0
   }
 
+  /** Tuples that are neither acked nor failed although their call returned, or is open. */
+  get keptCount(): number {
+    return this.#kept.size
+  }
+
   /** The counters for what comes from a stream of a component. */
   input(component: string, stream: string): InputCounters {
     const key = `${component}:${stream}`
@@ -115,6 +122,7 @@ export class BoltTask implements Steppable, Source {
   /** The bolt is prepared: from now on its tuples are executed. */
   start(): void {
     this.#isOpen = true
+    this.router.open()
     if (this.#parts.tickMs !== undefined) this.#nextTickMs = this.#parts.scheduler.now() + this.#parts.tickMs
     this.#parts.scheduler.enqueue(this)
   }
@@ -122,17 +130,10 @@ export class BoltTask implements Steppable, Source {
   /** The end: nothing is executed or emitted any more. */
   close(): void {
     this.#isOpen = false
+    this.router.close()
     this.wakeAtMs = Infinity
     this.#nextTickMs = Infinity
     this.#releaseDrainWaiters()
-  }
-
-  assertOpen(): void {
-    if (!this.#isOpen)
-      throw new StormError(
-        'TASK_CLOSED',
-        `Task ${this.id} of component '${this.component}' emitted before it was prepared or after its end.`,
-      )
   }
 
   unblocked(): void {
@@ -158,7 +159,7 @@ export class BoltTask implements Steppable, Source {
       else this.#execute(tuple)
     }
     this.wakeAtMs = this.#nextTickMs
-    if (this.#kept.size > 0) this.#watchKept(nowMs)
+    if (this.#kept.size > 0) this.wakeAtMs = Math.min(this.wakeAtMs, this.#kept.watch(nowMs))
     return inbox.size > 0 && this.#mayExecute()
   }
 
@@ -166,7 +167,7 @@ export class BoltTask implements Steppable, Source {
     if (tuple.state !== TupleState.open) return this.#misuse(tuple, 'ack')
     tuple.state = TupleState.acked
     tuple.lane.input.acked++
-    if (this.#kept.size > 0) this.#kept.delete(tuple)
+    if (this.#kept.size > 0) this.#kept.decided(tuple)
     this.#parts.acks.ack(tuple)
     if (tuple === this.#sampled || this.#parts.hooks.any) {
       const processLatencyMs = this.#processed(tuple)
@@ -177,11 +178,12 @@ export class BoltTask implements Steppable, Source {
   fail(tuple: TaskTuple, reason?: string): void {
     if (tuple.state !== TupleState.open) return this.#misuse(tuple, 'fail')
     if (reason !== undefined) {
+      const why = typeof reason === 'string' ? shortened(reason) : describeError(reason).message
       this.#parts.reports.warn(
         'failed',
         this.component,
         this.id,
-        `component '${this.component}' failed a tuple: ${reason}`,
+        `component '${this.component}' failed a tuple: ${why}`,
       )
     }
     this.#fail(tuple, boltFailed)
@@ -217,45 +219,43 @@ export class BoltTask implements Steppable, Source {
     const out = this.#basicOut
     out.tuple = tuple
     if (this.#ordered !== null && !this.#ordered.isEmpty) out.held = []
-    let result: unknown
+    let call: Promise<unknown> | undefined
     try {
-      result = (this.#bolt as BasicBolt).execute(tuple, out)
+      const result: unknown = (this.#bolt as BasicBolt).execute(tuple, out)
+      if (result !== undefined) call = promiseIn(result)
     } catch (thrown) {
-      out.tuple = null
-      this.#settle(out, tuple, true, thrown)
+      this.#returned(out, tuple, true, thrown)
       return
     }
-    if (result !== undefined && isPromise(result)) this.#await(result, tuple, out)
+    if (call !== undefined) this.#await(call, tuple, out)
+    else if (this.#isAsync) this.#returned(out, tuple, false, undefined)
     else {
       out.tuple = null
-      if (out.held === null) this.ack(tuple)
-      else this.#settle(out, tuple, false, undefined)
+      this.ack(tuple)
     }
   }
 
-  /** A call that is over at once: told now, or in its turn behind calls that are still open. */
-  #settle(out: TaskBasicCollector, tuple: TaskTuple, hasThrown: boolean, thrown: unknown): void {
-    if (this.#ordered === null || out.held === null) {
-      if (hasThrown) this.threw(tuple, thrown)
-      else this.ack(tuple)
-      return
-    }
-    this.#ordered.add(out, tuple)
-    this.#basicOut = new TaskBasicCollector(this)
-    this.#ordered.settled(out, hasThrown, thrown)
+  /** A call that is over at once, told now or, behind calls that are not told yet, in its turn. */
+  #returned(out: TaskBasicCollector, tuple: TaskTuple, hasThrown: boolean, thrown: unknown): void {
+    out.tuple = null
+    if (this.#isAsync) this.#basicOut = new TaskBasicCollector(this)
+    if (this.#ordered !== null && out.held !== null) {
+      this.#openCall(tuple)
+      this.#ordered.settled(this.#ordered.add(out, tuple), hasThrown, thrown)
+    } else if (hasThrown) this.threw(tuple, thrown)
+    else this.ack(tuple)
   }
 
   /** A call of a basic bolt that goes on: it keeps its collector, the next call gets another. */
-  #await(call: PromiseLike<unknown>, tuple: TaskTuple, out: TaskBasicCollector): void {
+  #await(call: Promise<unknown>, tuple: TaskTuple, out: TaskBasicCollector): void {
+    this.#isAsync = true
     this.#basicOut = new TaskBasicCollector(this)
-    this.#ordered?.add(out, tuple)
     this.#openCall(tuple)
+    const execution: Execution | undefined = this.#ordered?.add(out, tuple)
     const ended = (hasThrown: boolean, thrown: unknown) => {
-      this.#closeCall(tuple)
       out.tuple = null
-      if (this.#ordered !== null) this.#ordered.settled(out, hasThrown, thrown)
-      else if (hasThrown) this.threw(tuple, thrown)
-      else this.ack(tuple)
+      if (execution === undefined) this.callEnded(tuple, hasThrown, thrown)
+      else this.#ordered?.settled(execution, hasThrown, thrown)
     }
     call.then(
       () => ended(false, undefined),
@@ -263,38 +263,43 @@ export class BoltTask implements Steppable, Source {
     )
   }
 
+  /** A call of a basic bolt is over, and it is its turn to be told. */
+  callEnded(tuple: TaskTuple, hasThrown: boolean, thrown: unknown): void {
+    this.#closeCall(tuple)
+    if (hasThrown) this.threw(tuple, thrown)
+    else this.ack(tuple)
+  }
+
   #executeRich(tuple: TaskTuple): void {
     if (tuple.lane === this.#tickLane) this.#isTickWaiting = false
-    let result: unknown
+    let call: Promise<unknown> | undefined
     try {
-      result = this.#bolt.execute(tuple, this.collector)
+      const result: unknown = this.#bolt.execute(tuple, this.collector)
+      if (result !== undefined) call = promiseIn(result)
     } catch (thrown) {
       this.threw(tuple, thrown)
       return
     }
-    if (result !== undefined && isPromise(result)) {
+    if (call !== undefined) {
       this.#openCall(tuple)
-      result.then(
+      call.then(
         () => this.#closeCall(tuple),
         (thrown: unknown) => {
           this.#closeCall(tuple)
           this.threw(tuple, thrown)
         },
       )
-    } else if (tuple.state === TupleState.open && !tuple.isTick) {
-      this.#kept.set(tuple, this.#parts.scheduler.turnMs)
-      if (this.#kept.size === 1) this.wakeAtMs = 0
-    }
+    } else if (isUndecided(tuple)) this.#kept.left(tuple, this.#parts.scheduler.turnMs)
   }
 
   #openCall(tuple: TaskTuple): void {
     this.#openCalls++
-    if (tuple.state === TupleState.open && !tuple.isTick) this.#kept.set(tuple, this.#parts.scheduler.turnMs)
+    this.#kept.opened(tuple, this.#parts.scheduler.turnMs)
   }
 
   #closeCall(tuple: TaskTuple): void {
     this.#openCalls--
-    if (this.#isBasic) this.#kept.delete(tuple)
+    this.#kept.closed(tuple, !this.#isBasic && isUndecided(tuple))
     if (!this.queued) this.#parts.scheduler.enqueue(this)
   }
 
@@ -328,7 +333,7 @@ export class BoltTask implements Steppable, Source {
   #fail(tuple: TaskTuple, reason: number): void {
     tuple.state = TupleState.failed
     tuple.lane.input.failed++
-    this.#kept.delete(tuple)
+    if (this.#kept.size > 0) this.#kept.decided(tuple)
     this.#parts.acks.fail(tuple, reason)
     if (this.#parts.hooks.any)
       this.#parts.hooks.boltFail({ task: this.id, tuple, processLatencyMs: this.#processed(tuple) })
@@ -354,25 +359,6 @@ export class BoltTask implements Steppable, Source {
     this.inbox.push(looseTuple(tickValues, this.#tickLane))
   }
 
-  /** Warns of tuples that the bolt sits on for most of the message timeout: their trees are about to fail. */
-  #watchKept(nowMs: number): void {
-    const [oldest] = this.#kept
-    if (oldest === undefined) return
-    const [tuple, sinceMs] = oldest
-    const warnAfterMs = this.#parts.messageTimeoutMs * 0.8
-    if (nowMs - sinceMs < warnAfterMs) {
-      this.wakeAtMs = Math.min(this.wakeAtMs, sinceMs + warnAfterMs)
-      return
-    }
-    this.#parts.reports.warn(
-      'kept',
-      this.component,
-      this.id,
-      `component '${this.component}', task ${this.id}, has neither acked nor failed a tuple from '${tuple.component}' for ${Math.round((nowMs - sinceMs) / 1_000)} s (${this.#kept.size} in all); its tree fails at the message timeout.`,
-    )
-    this.wakeAtMs = Math.min(this.wakeAtMs, nowMs + this.#parts.messageTimeoutMs * 0.2)
-  }
-
   #releaseDrainWaiters(): void {
     const waiters = this.#drainWaiters
     this.#drainWaiters = []
@@ -382,6 +368,7 @@ export class BoltTask implements Steppable, Source {
 
 const tickValues = Object.freeze({})
 
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+/** Whether somebody waits for its ack: a tuple outside every tree, a tick among them, needs none. */
+function isUndecided(tuple: TaskTuple): boolean {
+  return tuple.state === TupleState.open && tuple.acker !== untracked
 }

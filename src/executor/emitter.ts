@@ -52,7 +52,7 @@ export class Emitter {
   }
 
   #sendAll(stream: OutputStream, values: object, anchors: Anchors, held: TaskTuple[] | null): readonly TaskId[] {
-    if (!stream.hasReaders && !this.#hooks.any) {
+    if (!stream.hasReaders && !stream.isDirect && !this.#hooks.any) {
       stream.emitted++
       return nobody
     }

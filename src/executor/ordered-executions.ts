@@ -3,11 +3,10 @@ import type { TaskTuple } from './tuple.js'
 
 /** Who is told how a call ended, when its turn has come. */
 interface ExecutingTask {
-  ack(tuple: TaskTuple): void
-  threw(tuple: TaskTuple, thrown: unknown): void
+  callEnded(tuple: TaskTuple, hasThrown: boolean, thrown: unknown): void
 }
 
-interface Execution {
+export interface Execution {
   readonly out: TaskBasicCollector
   readonly tuple: TaskTuple
   isSettled: boolean
@@ -16,8 +15,8 @@ interface Execution {
 }
 
 /**
- * The open calls of an asynchronous basic bolt, oldest first. The outputs of the oldest leave at once; those of the
- * others, and their acks, wait until all calls before them are over.
+ * The calls of an asynchronous basic bolt that are not told yet, oldest first, as many as its concurrency at most. The
+ * outputs of the oldest leave at once; those of the others, and their acks, wait until all calls before them are over.
  */
 export class OrderedExecutions {
   readonly #open: Execution[] = []
@@ -31,14 +30,14 @@ export class OrderedExecutions {
     return this.#open.length === 0
   }
 
-  add(out: TaskBasicCollector, tuple: TaskTuple): void {
-    this.#open.push({ out, tuple, isSettled: false, hasThrown: false, thrown: undefined })
+  add(out: TaskBasicCollector, tuple: TaskTuple): Execution {
+    const execution = { out, tuple, isSettled: false, hasThrown: false, thrown: undefined }
+    this.#open.push(execution)
+    return execution
   }
 
-  /** The call with this collector is over; it and those behind it that are over too are told now, as far as their turn has come. */
-  settled(out: TaskBasicCollector, hasThrown: boolean, thrown: unknown): void {
-    const execution = this.#open.find((candidate) => candidate.out === out)
-    if (execution === undefined) return
+  /** The call is over; it and those behind it that are over too are told now, as far as their turn has come. */
+  settled(execution: Execution, hasThrown: boolean, thrown: unknown): void {
     execution.isSettled = true
     execution.hasThrown = hasThrown
     execution.thrown = thrown
@@ -46,8 +45,7 @@ export class OrderedExecutions {
       this.#release(oldest)
       if (!oldest.isSettled) return
       this.#open.shift()
-      if (oldest.hasThrown) this.#task.threw(oldest.tuple, oldest.thrown)
-      else this.#task.ack(oldest.tuple)
+      this.#task.callEnded(oldest.tuple, oldest.hasThrown, oldest.thrown)
     }
   }
 

@@ -124,16 +124,31 @@ export class OutputStream {
   }
 }
 
-/** All output streams of one task. */
+const noStreams: ReadonlyMap<string, OutputStream> = new Map()
+
+/** All output streams of one task. Nothing leaves on them before `open` and after `close`. */
 export class Router {
   readonly streams: ReadonlyMap<string, OutputStream>
   readonly #component: string
-  readonly #default: OutputStream | undefined
+  readonly #task: TaskId
+  // While it is closed there are no streams, so that whether it is costs no emit anything.
+  #openStreams = noStreams
+  #default: OutputStream | undefined
 
-  constructor(component: string, streams: ReadonlyMap<string, OutputStream>) {
+  constructor(component: string, task: TaskId, streams: ReadonlyMap<string, OutputStream>) {
     this.#component = component
+    this.#task = task
     this.streams = streams
-    this.#default = streams.get('default')
+  }
+
+  open(): void {
+    this.#openStreams = this.streams
+    this.#default = this.streams.get('default')
+  }
+
+  close(): void {
+    this.#openStreams = noStreams
+    this.#default = undefined
   }
 
   /** The stream that `emit` uses. */
@@ -142,8 +157,16 @@ export class Router {
   }
 
   stream(id: string): OutputStream {
-    const stream = this.streams.get(id)
-    if (stream !== undefined) return stream
+    return this.#openStreams.get(id) ?? this.#refuse(id)
+  }
+
+  #refuse(id: string): never {
+    if (this.#openStreams !== this.streams) {
+      throw new StormError(
+        'TASK_CLOSED',
+        `Task ${this.#task} of component '${this.#component}' emitted before it was ready or after its end.`,
+      )
+    }
     const known = [...this.streams.keys()]
     throw new StormError(
       'UNKNOWN_STREAM',

@@ -57,7 +57,6 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
   /** Called for what is emitted between steps, by a promise of `nextTuple`: has the task stepped. Set by the task. */
   emittedBetween = () => {}
   saysExhausted = false
-  isClosed = false
   /** Trees begun since the last one whose latency was measured. */
   sinceSample = 0
   readonly #sampleEvery: number
@@ -91,7 +90,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
 
   emitDirect(task: TaskId, values: object, id?: unknown, stream = 'default'): void {
     const output = this.#router.stream(stream)
-    this.#check(output, values)
+    output.check(values)
     this.#lanes.length = 0
     this.#lanes.push(output.directLane(task))
     this.#send(output, values, id)
@@ -102,7 +101,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
   }
 
   #emit(stream: OutputStream, values: object, id: unknown): readonly TaskId[] {
-    this.#check(stream, values)
+    stream.check(values)
     if (stream.one === null || stream.route === null || this.#hooks.any) {
       this.#lanes.length = 0
       stream.select(values, this.#lanes)
@@ -176,15 +175,6 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
       this.sampleAtMs = this.#scheduler.now()
     }
     return slot
-  }
-
-  #check(stream: OutputStream, values: object): void {
-    if (this.isClosed)
-      throw new StormError(
-        'TASK_CLOSED',
-        `Task ${this.#task} of component '${stream.component}' emitted after it was closed.`,
-      )
-    stream.check(values)
   }
 
   #done(stream: OutputStream, id: unknown): void {

@@ -56,6 +56,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   /** Slot, root (two halves), reason: in the order in which the ackers decided. */
   readonly #verdicts = new IntRing(4)
   #isActive = false
+  #isClosed = false
   #isExhausted = false
   /** When the open promise of `nextTuple` was returned; undefined: no call is open. */
   #callingSinceMs: number | undefined
@@ -74,6 +75,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     this.#spout = parts.spout
     this.#pending = new SpoutPending(parts.messageTimeoutMs)
     this.collector = new TaskSpoutCollector({ ...parts, task: parts.id, pending: this.#pending })
+    this.router.open()
     this.collector.wake = () => this.wake()
     this.collector.emittedBetween = () => parts.scheduler.enqueue(this)
   }
@@ -119,7 +121,8 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   close(): void {
     this.#isActive = false
     this.#deliverVerdicts()
-    this.collector.isClosed = true
+    this.#isClosed = true
+    this.router.close()
     this.wakeAtMs = Infinity
     while (this.#pending.takeAny()) this.#failed(killed)
   }
@@ -216,7 +219,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     // What a call comes to after the end of its task is nobody's business any more.
     const ended = (tell: () => void) => {
       this.#callingSinceMs = undefined
-      if (this.collector.isClosed) return
+      if (this.#isClosed) return
       this.#parts.scheduler.enqueue(this)
       tell()
     }

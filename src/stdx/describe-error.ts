@@ -46,7 +46,8 @@ function nameAndMessage(error: Error): string {
   return name === 'Error' || name === 'StormError' || typeof name !== 'string' ? text : `${name}: ${text}`
 }
 
-function shortened(text: string, max = lengthMax): string {
+/** At most 8 KiB of a text, and then how long it was. */
+export function shortened(text: string, max = lengthMax): string {
   return text.length <= max ? text : `${text.slice(0, max)}… (${text.length} characters)`
 }
 

@@ -33,7 +33,7 @@ export function routerOf(component: ComponentSpec, task: TaskId, context: Topolo
     const guard = guardOf(component.id, id, declaration, parts.options)
     streams.set(id, new OutputStream(component.id, id, declaration.direct, routes, guard))
   }
-  return new Router(component.id, streams)
+  return new Router(component.id, task, streams)
 }
 
 interface Reader {
