@@ -196,6 +196,8 @@ export class BoltTask implements Steppable, Source {
 
   /** `execute` threw or rejected: the tuple is failed at once, the task goes on. */
   threw(tuple: TaskTuple, thrown: unknown): void {
+    // What a call comes to after the end of its task is nobody's business any more.
+    if (!this.#isOpen) return
     this.#parts.reports.error(
       this.component,
       this.id,

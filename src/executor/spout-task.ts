@@ -320,6 +320,8 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     try {
       run()
     } catch (thrown) {
+      // A spout that emits again what failed tries so at its end too.
+      if (this.#isClosed && thrown instanceof StormError && thrown.code === 'TASK_CLOSED') return
       this.#parts.reports.error(this.component, this.id, thrown, `${call} of component '${this.component}' threw`)
     }
   }

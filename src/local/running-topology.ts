@@ -123,11 +123,11 @@ export class LocalTopology implements RunningTopology {
 
   kill(options: { waitMs?: number } = {}): Promise<void> {
     const { waitMs } = options
-    if (waitMs !== undefined && !(waitMs >= 0)) {
+    if (waitMs !== undefined && !(typeof waitMs === 'number' && waitMs >= 0)) {
       const message = `kill of topology '${this.name}' got waitMs ${describeValue(waitMs)}; milliseconds from 0 are expected.`
       return Promise.reject(new StormError('INVALID_CONFIG', message))
     }
-    if (this.#life === undefined) return Promise.resolve()
+    if (this.#life === undefined) return this.#ended ?? Promise.resolve()
     if (this.#ended === undefined) this.#beginEnd()
     this.#take({ kind: 'kill', waitMs })
     return this.#ended as Promise<void>
@@ -244,6 +244,8 @@ export class LocalTopology implements RunningTopology {
 
   async #close(): Promise<void> {
     this.#loop.stop()
+    // It may be user code that asked for the end: its call is over before the calls of the end begin.
+    await Promise.resolve()
     await Promise.all(this.workers.map((worker) => worker.close()))
     this.#parts.onGone()
     this.#resolveEnded()

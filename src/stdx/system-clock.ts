@@ -19,13 +19,23 @@ export function systemClock(): Clock {
     now: () => performance.now(),
     wall: () => Date.now(),
     after(delayMs, callback) {
-      const timer = setTimeout(callback, delayMs)
+      let timer: unknown
+      const wait = (leftMs: number) => {
+        timer = setTimeout(
+          () => (leftMs > longestMs ? wait(leftMs - longestMs) : callback()),
+          Math.min(leftMs, longestMs),
+        )
+      }
+      wait(delayMs)
       return () => clearTimeout(timer)
     },
     soon,
     yield: soon,
   }
 }
+
+/** What a timer can be set to; a longer time would be taken for none at all. */
+const longestMs = 2 ** 31 - 1
 
 /** A browser's stand-in for `setImmediate`: timers there wait 4 ms, a message to oneself does not. */
 function messageToSelf(): (callback: () => void) => void {

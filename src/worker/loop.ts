@@ -78,13 +78,13 @@ export class Loop implements Scheduler {
         task.queued = true
         ready.push(task)
       }
+      if (this.#stopped()) return
       const stepMs = this.#clock.now() - this.turnMs
       this.turnMs += stepMs
       if (stepMs > turnMsMax) task.batch = Math.max(1, task.batch >> 1)
       else if (task.batch < stepBatch) task.batch = Math.min(stepBatch, task.batch * 2)
       if (++steps >= turnStepsMax || this.turnMs - startMs >= turnMsMax) break
     }
-    if (this.#stopped()) return
     if (ready.size > 0) {
       this.#state = 'called'
       this.#clock.yield(this.#turn)

@@ -1,4 +1,5 @@
 import { IdGenerator } from '../acker/ids.js'
+import { StormError } from '../errors.js'
 import { AckerTask } from '../executor/acker-task.js'
 import type { AckTarget } from '../executor/ack-target.js'
 import { BoltTask } from '../executor/bolt-task.js'
@@ -19,7 +20,7 @@ import type { ComponentSpec, TopologySpec } from '../topology/topology.js'
 import { heldFor } from './holding.js'
 import type { Loop } from './loop.js'
 import { routerOf } from './routes.js'
-import { timedCall, type LifeCall } from './timed-call.js'
+import { timedCall, type TimedCall } from './timed-call.js'
 import type { Transfer } from './transfer.js'
 
 export interface WorkerParts {
@@ -49,6 +50,8 @@ interface Planned<T> {
   readonly options: ResolvedOptions
   readonly hooks: TaskHooks
   readonly context: TopologyContext
+  /** `prepare` or `open` has ended well, so there is something to clean up. */
+  isReady: boolean
 }
 
 /**
@@ -63,6 +66,9 @@ export class Worker {
   readonly #plannedSpouts: Planned<Spout>[] = []
   readonly #plannedBolts: { readonly plan: Planned<Bolt>; readonly bolt: BoltTask }[] = []
   readonly #ids: IdGenerator
+  /** Calls of `prepare` and `open` that are open. */
+  readonly #beginning = new Set<TimedCall>()
+  #isClosed = false
   /** All ackers of the topology, filled when all workers are made: tuples name them by their place in it. */
   readonly #ackTargets: AckTarget[] = []
 
@@ -87,11 +93,11 @@ export class Worker {
     this.#hold(tasks)
   }
 
-  /** Prepares the bolts. Rejects with PREPARE_FAILED or PREPARE_TIMEOUT of the first that does not make it. */
+  /** Prepares the bolts. Rejects with PREPARE_FAILED or PREPARE_TIMEOUT of the first that does not make it, TOPOLOGY_GONE when closed before. */
   async prepare(): Promise<void> {
     await Promise.all(
       this.#plannedBolts.map(async ({ plan, bolt }) => {
-        await this.#call(plan, 'prepare', () => plan.instance.prepare?.(plan.context, bolt.collector))
+        await this.#begin(plan, 'prepare', () => plan.instance.prepare?.(plan.context, bolt.collector))
         bolt.start()
       }),
     )
@@ -101,7 +107,7 @@ export class Worker {
   async open(): Promise<void> {
     await Promise.all(
       this.#plannedSpouts.map((plan, index) =>
-        this.#call(plan, 'open', () => plan.instance.open?.(plan.context, this.spouts[index]!.collector)),
+        this.#begin(plan, 'open', () => plan.instance.open?.(plan.context, this.spouts[index]!.collector)),
       ),
     )
   }
@@ -114,28 +120,53 @@ export class Worker {
     for (const spout of this.spouts) spout.deactivate()
   }
 
-  /** Ends every task. Errors of user code are reported, not thrown: the end comes anyhow. */
+  /** Ends every task, and every component that was made ready. Errors of user code are reported, not thrown: the end comes anyhow. */
   async close(): Promise<void> {
+    this.#isClosed = true
+    for (const call of this.#beginning) call.abandon(this.#gone())
     for (const spout of this.spouts) spout.close()
     for (const bolt of this.bolts) bolt.close()
-    await Promise.all([
-      ...this.#plannedSpouts.map((plan) => this.#end(plan, 'close', () => plan.instance.close?.())),
-      ...this.#plannedBolts.map(({ plan }) => this.#end(plan, 'cleanup', () => plan.instance.cleanup?.())),
-    ])
+    const plans = [...this.#plannedSpouts, ...this.#plannedBolts.map(({ plan }) => plan)]
+    await Promise.all(
+      plans.map(async (plan) => {
+        if (plan.isReady) await this.#end(plan)
+        if (plan.hooks.any) plan.hooks.cleanup()
+      }),
+    )
   }
 
-  async #end(plan: Planned<unknown>, verb: 'close' | 'cleanup', run: LifeCall['run']): Promise<void> {
+  /** What becomes ready when it is given up already is ended there and then. */
+  async #begin(plan: Planned<Spout | Bolt>, verb: 'prepare' | 'open', run: () => unknown): Promise<void> {
+    if (this.#isClosed) throw this.#gone()
+    const onEnd = (isLate: boolean) => {
+      if (isLate) void this.#end(plan)
+      else plan.isReady = true
+    }
+    const call = timedCall({ verb, component: plan.component.id, task: plan.task, run, onEnd }, this.#parts.clock)
+    this.#beginning.add(call)
     try {
-      await this.#call(plan, verb, run)
+      await call.ended
+    } finally {
+      this.#beginning.delete(call)
+    }
+    if (this.#isClosed) throw this.#gone()
+  }
+
+  async #end({ component, task, instance }: Planned<Spout | Bolt>): Promise<void> {
+    const { verb, run } =
+      component.kind === 'spout'
+        ? ({ verb: 'close', run: () => (instance as Spout).close?.() } as const)
+        : ({ verb: 'cleanup', run: () => (instance as Bolt).cleanup?.() } as const)
+    try {
+      await timedCall({ verb, component: component.id, task, run }, this.#parts.clock).ended
     } catch (error) {
       const thrown = (error as Error).cause ?? error
-      this.#parts.reports.error(plan.component.id, plan.task, thrown, `${verb} of component '${plan.component.id}'`)
+      this.#parts.reports.error(component.id, task, thrown, `${verb} of component '${component.id}'`)
     }
-    if (plan.hooks.any) plan.hooks.cleanup()
   }
 
-  #call(plan: Planned<unknown>, verb: LifeCall['verb'], run: LifeCall['run']): Promise<void> {
-    return timedCall({ verb, component: plan.component.id, task: plan.task, run }, this.#parts.clock)
+  #gone(): StormError {
+    return new StormError('TOPOLOGY_GONE', `Topology '${this.#parts.name}' was killed before it was ready.`)
   }
 
   #plan(task: TaskId): void {
@@ -165,7 +196,7 @@ export class Worker {
     for (const layer of [...this.#parts.optionLayers, component.options]) {
       for (const make of layer.taskHooks ?? []) context.addTaskHook(make())
     }
-    const plan = { task, component, options, hooks, context }
+    const plan = { task, component, options, hooks, context, isReady: false }
     const instance = component.create()
     if (component.kind === 'spout') this.#plannedSpouts.push({ ...plan, instance: instance as Spout })
     else this.#addBolt({ ...plan, instance: instance as Bolt })
