@@ -38,7 +38,10 @@ export const errorCodes = {
   STREAM_MISFIT: 'a stream lacks fields that the bolt declares to read',
   // Values.
   ASYNC_SCHEMA: 'the type of a field validates asynchronously, which an emit cannot wait for',
+  TUPLE_TOO_LARGE: 'the values of a tuple for another worker take more than 1 MiB',
   UNENCODABLE_KEY: 'a value that a tuple is grouped by is a function, a symbol, a cycle or an object of a class',
+  UNENCODABLE_VALUE:
+    'a value would not arrive at another worker as it is: a function, a symbol, a cycle, an object of a class, an undeclared field',
   // What a running task may not do.
   ANCHOR_ALREADY_DONE: 'an emit is anchored to a tuple that its task has acked or failed already',
   BAD_ANCHOR: 'an emit is anchored to something that is no tuple',
@@ -73,10 +76,30 @@ export const errorCodes = {
   ALREADY_RUNNING: 'a topology of this name is running',
   CLUSTER_CLOSED: 'the cluster was shut down',
   TOPOLOGY_GONE: 'the topology was killed',
+  // A topology's code on its way.
+  ARTEFACT_MISMATCH: 'the bytes of an artefact are not those that its hash names',
+  BUNDLE_FAILED: 'the module of a topology cannot be made into one file; each place is told',
+  ENGINE_MISMATCH: 'an artefact was bundled with a version of storm-ts that does not fit this one',
+  NATIVE_MODULE: 'a topology imports a package with compiled code',
+  NO_EXPORT: 'the module of a topology has no default export',
+  NOT_A_MODULE: 'a file that is no TypeScript or JavaScript stands where a module is expected',
+  NOT_AN_ARTEFACT: 'a file that has no manifest of storm-ts stands where an artefact is expected',
+  TOPOLOGY_EXITED: 'the code of a topology ended its process while it was loaded',
+  TOPOLOGY_FAILED: 'the module of a topology threw, or the function that it exports did',
+  TOPOLOGY_TIMEOUT: 'the code of a topology did not come to an end in time while it was loaded',
   // Between the daemons of a cluster, and of their configuration.
+  ARITY_MISMATCH: 'tuples came from another worker that have not as many values as their stream has fields',
+  BAD_FRAME: 'another process sent bytes that are no frame, or not the frame that was due',
   BAD_MESSAGE: 'a control message is not one, or one of its fields is not as expected',
+  INVALID_DURATION: 'a duration is not one, is negative, or is absurdly long',
+  INVALID_REGISTRATION: 'what a supervisor says of itself cannot be',
   INVALID_SETTING: 'a setting of a daemon is unknown, misspelt, or not of its kind',
+  NOT_FOUND: 'there is no such thing, by that name or id',
   PROTOCOL_MISMATCH: 'the other process speaks another protocol, so it is of another version',
+  STORE_CORRUPT: "nimbus' store is damaged",
+  SUPERVISOR_ID_IN_USE: 'another supervisor has this id, and is alive',
+  TOO_MANY: 'there are as many of something as are allowed',
+  WRONG_STATUS: 'the topology is in a status in which that cannot be asked of it',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

@@ -28,11 +28,22 @@ const shells: Record<string, readonly string[]> = {
   'src/stdx/entropy.ts': ['crypto'],
   'src/spouts/node-files.ts': ['process', 'Buffer'],
   'src/local/console-log.ts': ['console'],
+  'src/artefact/entry-file.ts': ['Buffer'],
+  'src/artefact/load.ts': ['process', 'setTimeout', 'clearTimeout'],
+  'src/artefact/extract.ts': ['process', 'setTimeout', 'clearTimeout'],
+  'src/artefact/extract-main.ts': ['process'],
 }
 /** Who may import Node's modules. */
-const nodeShells: readonly string[] = []
+const nodeShells: readonly string[] = [
+  'src/artefact/bundle.ts',
+  'src/artefact/engine.ts',
+  'src/artefact/entry-file.ts',
+  'src/artefact/extract.ts',
+  'src/artefact/load.ts',
+  'src/artefact/native-modules.ts',
+]
 /** Files that need no importer. */
-const entries = ['src/index.ts', 'src/testing/index.ts']
+const entries = ['src/index.ts', 'src/testing/index.ts', 'src/artefact/extract-main.ts', 'src/cli/main.ts']
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)))
 
