@@ -67,9 +67,9 @@ export class OutputStream {
     this.#guard = guard
   }
 
-  /** Refuses what is no values object; then what freezing or validating asks for. */
+  /** Refuses what is no values object, Storm's lists of values among it; then what freezing or validating asks for. */
   check(values: object): void {
-    if (typeof values !== 'object' || values === null) {
+    if (typeof values !== 'object' || values === null || Array.isArray(values)) {
       throw new StormError(
         'BAD_VALUES',
         `Component '${this.component}' emitted ${describeValue(values)} on its stream '${this.id}'; values are an object with the stream's fields.`,

@@ -1,5 +1,6 @@
 import { build, type Histogram } from 'hdr-histogram-js'
 import { StormError } from '../errors.js'
+import { deepFreeze } from '../stdx/freeze.js'
 import { listed } from '../stdx/listed.js'
 import { didYouMean } from '../stdx/nearest.js'
 import type { TaskHook, TopologyContext } from '../topology/component.js'
@@ -23,7 +24,9 @@ export interface TaskContextParts {
 
 /** What a component is told of its place in the topology. */
 export function taskContext(parts: TaskContextParts): TopologyContext {
-  const { component, task, layout, reports } = parts
+  const { component, task, layout, reports, options } = parts
+  // The tasks share what users put there, so a bolt that changes it is caught as one that changes its input is.
+  if (options.freeze) for (const value of Object.values(options)) if (isObject(value)) deepFreeze(value)
   const tasks = tasksOf(layout, component)
   const write = (level: LogLevel) => (message: string, fields?: object) =>
     reports.log.write(level, message, { ...fields, component, task })
@@ -34,7 +37,7 @@ export function taskContext(parts: TaskContextParts): TopologyContext {
     taskIndex: tasks.indexOf(task),
     taskCount: tasks.length,
     workerPort: parts.workerPort,
-    config: parts.options,
+    config: options,
     tasksOf: (id) => tasksOf(layout, id),
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     metrics: parts.metrics,
@@ -47,9 +50,12 @@ export function taskContext(parts: TaskContextParts): TopologyContext {
   return Object.freeze(context)
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
 function tasksOf(layout: TaskLayout, component: string): readonly TaskId[] {
   const tasks = layout.tasksOf.get(component)
-  if (tasks !== undefined) return tasks
+  // A copy: the engine goes by its own list, which nobody may sort or fill.
+  if (tasks !== undefined) return Object.freeze([...tasks])
   const known = [...layout.tasksOf.keys()]
   throw new StormError(
     'UNKNOWN_COMPONENT',

@@ -18,6 +18,10 @@ export interface ComponentMetrics extends Counts {
   readonly executeLatencyMs?: LatencySummary
   /** From the beginning of `execute` to the ack; of sampled tuples. */
   readonly processLatencyMs?: LatencySummary
+  /** Acks and fails of tuples that were decided already: a bolt that acks what it has acked or failed. */
+  readonly misuses: number
+  /** Verdicts on a spout's trees that came after their timeout. */
+  readonly lateVerdicts: number
   /** What the component's own code counts, by name. */
   readonly user: Record<string, UserMetricValue>
 }
@@ -90,6 +94,8 @@ function componentMetrics(
       'processLatencyMs',
       bolts.map((bolt) => bolt.processLatency),
     ),
+    misuses: sum(bolts, (bolt) => bolt.misuses),
+    lateVerdicts: sum(spouts, (spout) => spout.lateVerdicts),
     user: userMetrics.snapshot(),
   }
 }
