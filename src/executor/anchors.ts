@@ -6,36 +6,52 @@ export function looseTuple(values: object, lane: Lane): TaskTuple {
   return new TaskTuple(values, lane, untracked, 0, 0, 0, 0)
 }
 
-/** A child of one tuple: it joins every tree of the anchor by a new edge. */
+/**
+ * A child of one tuple, in every tree of the anchor by one new edge. The anchor does not know of it before `join`: when
+ * the child cannot be sent, nothing has happened.
+ */
 export function childOf(anchor: TaskTuple, values: object, lane: Lane, ids: IdGenerator): TaskTuple {
   if (anchor.acker === untracked) return looseTuple(values, lane)
   ids.next()
-  const { lo, hi } = ids
-  anchor.checkLo ^= lo
-  anchor.checkHi ^= hi
-  const child = new TaskTuple(values, lane, anchor.acker, anchor.rootLo, anchor.rootHi, lo, hi)
-  if (anchor.more !== null) child.more = addEdge(anchor.more, lo, hi)
+  const child = new TaskTuple(values, lane, anchor.acker, anchor.rootLo, anchor.rootHi, ids.lo, ids.hi)
+  if (anchor.more !== null) child.more = withEdge(anchor.more, ids.lo, ids.hi)
   return child
 }
 
-/**
- * A child of several tuples: it joins every tree of every anchor, by a new edge an anchor (Storm's rule). Where two
- * anchors belong to one tree, or one anchor is named twice, the child's edge there is the XOR of theirs.
- */
-export function childOfAll(anchors: readonly TaskTuple[], values: object, lane: Lane, ids: IdGenerator): TaskTuple {
-  const roots = new RootList()
-  for (const anchor of anchors) {
-    if (anchor.acker === untracked) continue
+/** The child of this anchor is sent: from now on the anchor's ack tells its edge. */
+export function join(anchor: TaskTuple, child: TaskTuple): void {
+  // Nobody has taken the child yet, so its check is still its edge.
+  if (anchor.acker !== untracked) addEdge(anchor, child.checkLo, child.checkHi)
+}
+
+/** Edges of a child of several tuples, two numbers for each anchor. */
+export type Edges = readonly number[]
+
+/** One new edge for each anchor. */
+export function mintEdges(anchors: readonly TaskTuple[], ids: IdGenerator): Edges {
+  const edges: number[] = []
+  for (let i = 0; i < anchors.length; i++) {
     ids.next()
-    const { lo, hi } = ids
-    anchor.checkLo ^= lo
-    anchor.checkHi ^= hi
-    roots.add(anchor.acker, anchor.rootLo, anchor.rootHi, lo, hi)
-    const more = anchor.more
-    if (more === null) continue
-    for (let i = 0; i < more.length; i += rootWidth) roots.add(more[i]!, more[i + 1]!, more[i + 2]!, lo, hi)
-    addEdge(more, lo, hi)
+    edges.push(ids.lo, ids.hi)
   }
+  return edges
+}
+
+/**
+ * A child of several tuples: it is in every tree of every anchor, by an edge an anchor (Storm's rule). Where two anchors
+ * belong to one tree, or one anchor is named twice, the child's edge there is the XOR of theirs. As with `childOf`, the
+ * anchors do not know of it before `joinAll`.
+ */
+export function childOfAll(anchors: readonly TaskTuple[], edges: Edges, values: object, lane: Lane): TaskTuple {
+  const roots = new RootList()
+  anchors.forEach((anchor, i) => {
+    if (anchor.acker === untracked) return
+    const lo = edges[2 * i]!
+    const hi = edges[2 * i + 1]!
+    roots.add(anchor.acker, anchor.rootLo, anchor.rootHi, lo, hi)
+    const more = anchor.more ?? []
+    for (let at = 0; at < more.length; at += rootWidth) roots.add(more[at]!, more[at + 1]!, more[at + 2]!, lo, hi)
+  })
   const [acker, rootLo, rootHi, checkLo, checkHi, ...more] = roots.cells
   if (acker === undefined) return looseTuple(values, lane)
   const child = new TaskTuple(values, lane, acker, rootLo!, rootHi!, checkLo!, checkHi!)
@@ -43,15 +59,30 @@ export function childOfAll(anchors: readonly TaskTuple[], values: object, lane: 
   return child
 }
 
+export function joinAll(anchors: readonly TaskTuple[], edges: Edges): void {
+  anchors.forEach((anchor, i) => {
+    if (anchor.acker !== untracked) addEdge(anchor, edges[2 * i]!, edges[2 * i + 1]!)
+  })
+}
+
 /** Numbers per root in `TaskTuple.more`. */
 export const rootWidth = 5
 
-/** XORs an edge into the check of every root of `more`, and returns the same roots with the edge alone as their check. */
-function addEdge(more: number[], lo: number, hi: number): number[] {
-  const edges = more.slice()
+function addEdge(anchor: TaskTuple, lo: number, hi: number): void {
+  anchor.checkLo ^= lo
+  anchor.checkHi ^= hi
+  const { more } = anchor
+  if (more === null) return
   for (let i = 0; i < more.length; i += rootWidth) {
     more[i + 3]! ^= lo
     more[i + 4]! ^= hi
+  }
+}
+
+/** The same roots with the edge alone as their check. */
+function withEdge(more: readonly number[], lo: number, hi: number): number[] {
+  const edges = more.slice()
+  for (let i = 0; i < more.length; i += rootWidth) {
     edges[i + 3] = lo
     edges[i + 4] = hi
   }

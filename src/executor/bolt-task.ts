@@ -101,6 +101,11 @@ export class BoltTask implements Steppable, Source {
     this.#router = router
   }
 
+  /** Tuples that may wait for it before those who feed it are held. */
+  get inboxLimit(): number {
+    return this.#parts.inboxLimit
+  }
+
   /** Nothing waits, and no call is open. */
   get isIdle(): boolean {
     return this.inbox.size === 0 && this.#openCalls === 0
@@ -154,7 +159,9 @@ export class BoltTask implements Steppable, Source {
     for (let left = this.batch; left > 0 && this.#mayExecute(); left--) {
       const tuple = inbox.shift()
       if (tuple === undefined) break
-      tuple.lane.input.executed++
+      const { lane } = tuple
+      lane.input.executed++
+      if (lane.credit !== null) lane.credit.taken()
       if (++this.#sinceSample >= this.#parts.sampleEvery || this.#parts.hooks.any) this.#executeMeasured(tuple)
       else this.#execute(tuple)
     }

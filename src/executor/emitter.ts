@@ -1,5 +1,5 @@
 import type { IdGenerator } from '../acker/ids.js'
-import { childOf, childOfAll, looseTuple } from './anchors.js'
+import { childOf, childOfAll, join, joinAll, looseTuple, mintEdges } from './anchors.js'
 import { targetsOf, type OutputStream } from './router.js'
 import type { TaskHooks } from './task-hooks.js'
 import type { Lane, TaskId, TaskTuple } from './tuple.js'
@@ -34,6 +34,7 @@ export class Emitter {
     const tuple = anchor === null ? looseTuple(values, lane) : childOf(anchor, values, lane, this.#ids)
     if (held === null) lane.destination.push(tuple)
     else held.push(tuple)
+    if (anchor !== null) join(anchor, tuple)
     return lane.only
   }
 
@@ -65,24 +66,31 @@ export class Emitter {
     stream.emitted++
     stream.transferred += this.#lanes.length
     for (const lane of this.#lanes) {
-      const tuple =
-        anchors === null
-          ? looseTuple(values, lane)
-          : isList(anchors)
-            ? childOfAll(anchors, values, lane, this.#ids)
-            : childOf(anchors, values, lane, this.#ids)
-      if (held === null) lane.destination.push(tuple)
-      else held.push(tuple)
+      if (isList(anchors)) this.#sendTo(lane, values, anchors, held)
+      else {
+        const tuple = anchors === null ? looseTuple(values, lane) : childOf(anchors, values, lane, this.#ids)
+        if (held === null) lane.destination.push(tuple)
+        else held.push(tuple)
+        if (anchors !== null) join(anchors, tuple)
+      }
     }
     const tasks = targetsOf(this.#lanes)
     if (this.#hooks.any) this.#hooks.emit({ task: this.#task, stream: stream.id, values, tasks })
     return tasks
+  }
+
+  #sendTo(lane: Lane, values: object, anchors: readonly TaskTuple[], held: TaskTuple[] | null): void {
+    const edges = mintEdges(anchors, this.#ids)
+    const tuple = childOfAll(anchors, edges, values, lane)
+    if (held === null) lane.destination.push(tuple)
+    else held.push(tuple)
+    joinAll(anchors, edges)
   }
 }
 
 /** What an emit is anchored to: nothing, one tuple, several. */
 export type Anchors = TaskTuple | readonly TaskTuple[] | null
 
-function isList(anchors: TaskTuple | readonly TaskTuple[]): anchors is readonly TaskTuple[] {
+function isList(anchors: Anchors): anchors is readonly TaskTuple[] {
   return Array.isArray(anchors)
 }

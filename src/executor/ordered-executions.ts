@@ -39,8 +39,7 @@ export class OrderedExecutions {
   /** The call is over; it and those behind it that are over too are told now, as far as their turn has come. */
   settled(execution: Execution, hasThrown: boolean, thrown: unknown): void {
     execution.isSettled = true
-    execution.hasThrown = hasThrown
-    execution.thrown = thrown
+    if (hasThrown) blame(execution, thrown)
     for (let oldest = this.#open[0]; oldest !== undefined; oldest = this.#open[0]) {
       this.#release(oldest)
       if (!oldest.isSettled) return
@@ -50,8 +49,21 @@ export class OrderedExecutions {
   }
 
   /** It is the oldest now: what it held leaves, and from here on it holds nothing. */
-  #release({ out }: Execution): void {
-    for (const tuple of out.held ?? []) tuple.lane.destination.push(tuple)
+  #release(execution: Execution): void {
+    const { out } = execution
+    for (const tuple of out.held ?? []) {
+      try {
+        tuple.lane.destination.push(tuple)
+      } catch (thrown) {
+        // It cannot be sent to where its task is. The emit would have thrown, had it not been held.
+        blame(execution, thrown)
+      }
+    }
     out.held = null
   }
+}
+
+function blame(execution: Execution, thrown: unknown): void {
+  execution.hasThrown = true
+  execution.thrown = thrown
 }

@@ -121,8 +121,13 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
     const slot = this.#remember(stream, rootLo, rootHi, id)
     ids.next()
     const { lo, hi } = ids
+    try {
+      lane.destination.push(new TaskTuple(values, lane, acker, rootLo, rootHi, lo, hi))
+    } catch (thrown) {
+      this.#pending.take(slot, rootLo, rootHi)
+      throw thrown
+    }
     this.#count(stream, 1)
-    lane.destination.push(new TaskTuple(values, lane, acker, rootLo, rootHi, lo, hi))
     ackers[acker]!.init(rootLo, rootHi, lo, hi, this.#task, slot)
     return lane.only
   }
@@ -141,15 +146,21 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
       const rootLo = ids.lo
       const rootHi = ids.hi
       const slot = this.#remember(stream, rootLo, rootHi, id)
-      this.#count(stream, lanes.length)
       let checkLo = 0
       let checkHi = 0
-      for (const lane of lanes) {
-        ids.next()
-        checkLo ^= ids.lo
-        checkHi ^= ids.hi
-        lane.destination.push(new TaskTuple(values, lane, acker, rootLo, rootHi, ids.lo, ids.hi))
+      try {
+        for (const lane of lanes) {
+          ids.next()
+          lane.destination.push(new TaskTuple(values, lane, acker, rootLo, rootHi, ids.lo, ids.hi))
+          checkLo ^= ids.lo
+          checkHi ^= ids.hi
+        }
+      } catch (thrown) {
+        // What is sent already belongs to a tree that nobody asks about: its acks find no owner and are forgotten.
+        this.#pending.take(slot, rootLo, rootHi)
+        throw thrown
       }
+      this.#count(stream, lanes.length)
       // Without a lane the check is zero, and the acker says at once that the tree is done.
       ackers[acker]!.init(rootLo, rootHi, checkLo, checkHi, this.#task, slot)
     }

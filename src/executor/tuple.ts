@@ -6,8 +6,16 @@ export type TaskId = number
 
 /** Where a lane ends: the inbox of a task in this process, or the link to the worker that has it. */
 export interface Destination {
-  /** Takes the tuple over. Never refuses: the bound is kept by holding those who feed it (see `Inbox`). */
+  /**
+   * Takes the tuple over. Never refuses for want of room: the bound is kept by holding those who feed it (see `Inbox`).
+   * Throws, and has not taken it, when its values cannot be sent to where the task is.
+   */
   push(tuple: TaskTuple): void
+}
+
+/** Told of each tuple that was taken out of an inbox: how a sender in another worker learns that there is room again. */
+export interface LaneCredit {
+  taken(): void
 }
 
 /**
@@ -27,6 +35,8 @@ export class Lane {
     readonly destination: Destination,
     /** The receiver's counters for this input. */
     readonly input: InputCounters,
+    /** Null for a lane that begins in this process: its sender sees the inbox itself. */
+    readonly credit: LaneCredit | null = null,
   ) {
     this.only = Object.freeze([target])
   }

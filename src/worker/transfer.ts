@@ -1,14 +1,27 @@
 import type { AckTarget, VerdictTarget } from '../executor/ack-target.js'
 import type { AckerTask } from '../executor/acker-task.js'
 import type { BoltTask } from '../executor/bolt-task.js'
+import type { Gate } from '../executor/gate.js'
 import type { SpoutTask } from '../executor/spout-task.js'
-import { Lane, type TaskId } from '../executor/tuple.js'
+import { InputCounters } from '../executor/stats.js'
+import { Lane, type Destination, type TaskId } from '../executor/tuple.js'
+import { assert } from '../stdx/assert.js'
 
 /** From where and on which stream a lane comes. */
 export interface LaneSource {
   readonly component: string
   readonly stream: string
   readonly task: TaskId
+}
+
+/** The tasks of other processes, as this one reaches them. */
+export interface RemoteTasks {
+  destination(source: LaneSource, target: TaskId): Destination
+  /** Of the inbox of this bolt task. */
+  gate(task: TaskId): Gate
+  /** By place among the topology's ackers. */
+  acker(task: TaskId, index: number): AckTarget
+  spout(task: TaskId): VerdictTarget
 }
 
 /**
@@ -19,6 +32,12 @@ export class Transfer {
   readonly #bolts = new Map<TaskId, BoltTask>()
   readonly #spouts = new Map<TaskId, SpoutTask>()
   readonly #ackers = new Map<TaskId, AckerTask>()
+  readonly #remote: RemoteTasks | undefined
+
+  /** Without `remote`, every task is in this process. */
+  constructor(remote?: RemoteTasks) {
+    this.#remote = remote
+  }
 
   addBolt(bolt: BoltTask): void {
     this.#bolts.set(bolt.id, bolt)
@@ -32,20 +51,44 @@ export class Transfer {
     this.#ackers.set(acker.id, acker)
   }
 
-  lane({ component, stream, task }: LaneSource, target: TaskId): Lane {
-    const bolt = this.bolt(target)
-    return new Lane(component, stream, task, false, target, bolt.inbox, bolt.input(component, stream))
+  lane(source: LaneSource, target: TaskId): Lane {
+    const { component, stream, task } = source
+    const bolt = this.#bolts.get(target)
+    if (bolt !== undefined) {
+      return new Lane(component, stream, task, false, target, bolt.inbox, bolt.input(component, stream))
+    }
+    // The receiver counts what it reads; these counters stay at zero.
+    const input = new InputCounters(component, stream)
+    return new Lane(component, stream, task, false, target, this.#elsewhere(target).destination(source, target), input)
   }
 
-  bolt(task: TaskId): BoltTask {
-    return this.#bolts.get(task) as BoltTask
+  gate(task: TaskId): Gate {
+    return this.#bolts.get(task)?.inbox.gate ?? this.#elsewhere(task).gate(task)
   }
 
-  acker(task: TaskId): AckTarget {
-    return this.#ackers.get(task) as AckerTask
+  acker(task: TaskId, index: number): AckTarget {
+    return this.#ackers.get(task) ?? this.#elsewhere(task).acker(task, index)
   }
 
+  /** Undefined for a task that is not in this process, when there are no others. */
   spout(task: TaskId): VerdictTarget | undefined {
+    return this.#spouts.get(task) ?? this.#remote?.spout(task)
+  }
+
+  localBolt(task: TaskId): BoltTask | undefined {
+    return this.#bolts.get(task)
+  }
+
+  localSpout(task: TaskId): SpoutTask | undefined {
     return this.#spouts.get(task)
+  }
+
+  localAcker(task: TaskId): AckerTask | undefined {
+    return this.#ackers.get(task)
+  }
+
+  #elsewhere(task: TaskId): RemoteTasks {
+    assert(this.#remote !== undefined, `task ${task} is in no process`)
+    return this.#remote
   }
 }

@@ -81,7 +81,8 @@ export class Worker {
   /** Connects every task to those that it feeds. */
   wire(): void {
     const { layout, transfer } = this.#parts
-    for (const task of layout.tasksOf.get(ackerId) ?? []) this.#ackTargets.push(transfer.acker(task))
+    for (const task of layout.tasksOf.get(ackerId) ?? [])
+      this.#ackTargets.push(transfer.acker(task, this.#ackTargets.length))
     for (const { plan, bolt } of this.#plannedBolts) bolt.router = this.#router(plan)
     for (const plan of this.#plannedSpouts) this.#addSpout(plan)
     const tasks = new Map<string, (SpoutTask | BoltTask)[]>()
@@ -289,7 +290,7 @@ export class Worker {
       if (component.kind !== 'bolt') continue
       const held = [...heldFor(spec, component.id)].flatMap((id) => tasks.get(id) ?? [])
       for (const task of layout.tasksOf.get(component.id) ?? []) {
-        for (const source of held) transfer.bolt(task).inbox.gate.hold(source)
+        for (const source of held) transfer.gate(task).hold(source)
       }
     }
   }
