@@ -18,13 +18,17 @@ async function main(): Promise<number> {
   try {
     return await count(options)
   } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error), 1)
+    return failed(messageOf(error), 1)
   }
 }
 
 function failed(why: string, code: number): number {
   process.stderr.write(`wordcount: ${why}${why.endsWith('.') ? '' : '.'}\n`)
   return code
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 async function count({ paths, top, json }: WordCountOptions): Promise<number> {
@@ -51,7 +55,7 @@ async function count({ paths, top, json }: WordCountOptions): Promise<number> {
   await cluster.shutdown()
   hideProgress()
   if (end.kind === 'settled') await writeRows(rowsOf(tables, top), json, process.stdout)
-  if (end.kind === 'failed') failed(end.why, 1)
+  if (end.kind === 'failed') failed(run.errors()[0]?.message ?? end.why, 1)
   process.stderr.write(`${summaryOf(last)}\n`)
   return end.kind === 'settled' ? 0 : end.kind === 'failed' ? 1 : end.code
 }
@@ -88,7 +92,7 @@ class Ending {
   of(run: RunningTopology): Promise<End> {
     const settled = run.settled().then(
       (): End => ({ kind: 'settled' }),
-      (error: unknown): End => ({ kind: 'failed', why: String(error) }),
+      (error: unknown): End => ({ kind: 'failed', why: messageOf(error) }),
     )
     return Promise.race([settled, this.#early])
   }

@@ -41,7 +41,7 @@ export function showProgress(terminal: NodeJS.WriteStream, figures: () => Figure
   const timer = setInterval(() => {
     const now = figures()
     // A line that is broken by the terminal could not be written over.
-    terminal.write(eraseLine + progressOf(now, before).slice(0, (terminal.columns ?? 80) - 1))
+    terminal.write(eraseLine + progressOf(now, before).slice(0, (terminal.columns || 80) - 1))
     before = now
   }, everyMs)
   return () => {

@@ -2,6 +2,7 @@ import { StormError } from '../errors.js'
 import { quoted } from '../stdx/listed.js'
 import type { Files } from './files.js'
 import { Input, type Piece } from './input.js'
+import { LineBuffer } from './line-buffer.js'
 
 export interface LineReaderParts {
   readonly files: Files
@@ -46,10 +47,11 @@ export class LineReader {
   #until: number
   /** Bytes of the line at hand before those in `#bytes`; they are in `#head` if the line is ours. */
   #headSize = 0
-  #head = new Uint8Array(0)
+  readonly #head: LineBuffer
 
   constructor(parts: LineReaderParts) {
     this.#parts = parts
+    this.#head = new LineBuffer(parts.lineBytesMax)
     this.#input = new Input(parts.files, parts.paths)
     this.#until = parts.first
   }
@@ -85,7 +87,7 @@ export class LineReader {
     this.isAtEnd = true
     this.#isFileOver = false
     this.#bytes = undefined
-    this.#head = new Uint8Array(0)
+    this.#head.clear()
     await this.#input.close()
     await this.#ahead?.catch(() => undefined)
   }
@@ -98,7 +100,6 @@ export class LineReader {
       if (this.isAtEnd) return
       if (piece.kind === 'end of input') {
         this.isAtEnd = true
-        this.#head = new Uint8Array(0)
         return
       }
       if (piece.kind === 'bytes') {
@@ -123,7 +124,10 @@ export class LineReader {
 
   #endLine(at: number): void {
     this.#at = at
-    this.#headSize = 0
+    if (this.#headSize > 0) {
+      this.#headSize = 0
+      this.#head.clear()
+    }
     this.#line++
     this.#lineInFile++
   }
@@ -133,7 +137,7 @@ export class LineReader {
     this.#isFileOver = false
     let text: string | undefined
     if (this.#headSize > 0 && this.#until === 0) {
-      text = this.#text(this.#head, 0, this.#headSize)
+      text = this.#text(this.#head.bytes, 0, this.#headSize)
       this.#giveLine(0)
     } else if (this.#headSize > 0) {
       this.#until--
@@ -153,7 +157,7 @@ export class LineReader {
   /** A line that began in bytes that are gone. */
   #joined(bytes: Uint8Array, end: number): string {
     this.#keep(bytes, end)
-    return this.#text(this.#head, 0, this.#headSize)
+    return this.#text(this.#head.bytes, 0, this.#headSize)
   }
 
   /** No newline in what is left of these bytes: the line goes on in those to come. */
@@ -166,8 +170,7 @@ export class LineReader {
   #keep(bytes: Uint8Array, end: number): void {
     const size = this.#headSize + end - this.#at
     this.#checkSize(size)
-    this.#grow(size)
-    this.#head.set(bytes.subarray(this.#at, end), this.#headSize)
+    this.#head.add(bytes.subarray(this.#at, end))
     this.#headSize = size
     this.#at = end
   }
@@ -180,13 +183,5 @@ export class LineReader {
       'LINE_TOO_LONG',
       `Line ${this.#lineInFile + 1} of ${path} is longer than ${lineBytesMax} bytes, the most that a line may have.`,
     )
-  }
-
-  /** The room for a line is kept for the next one, so that a file of long lines leaves no trail of buffers. */
-  #grow(size: number): void {
-    if (size <= this.#head.length) return
-    const grown = new Uint8Array(Math.min(this.#parts.lineBytesMax, Math.max(4 * this.#head.length, size, 0x1_0000)))
-    grown.set(this.#head.subarray(0, this.#headSize))
-    this.#head = grown
   }
 }
