@@ -87,6 +87,15 @@ export const errorCodes = {
   TOPOLOGY_EXITED: 'the code of a topology ended its process while it was loaded',
   TOPOLOGY_FAILED: 'the module of a topology threw, or the function that it exports did',
   TOPOLOGY_TIMEOUT: 'the code of a topology did not come to an end in time while it was loaded',
+  // What is typed on the command line.
+  BAD_USAGE: 'something on the command line is missing, too much, or not of its kind',
+  UNKNOWN_COMMAND: 'there is no such verb',
+  UNKNOWN_OPTION: 'the verb has no such option',
+  // A client and its nimbus.
+  INSECURE_FILE: 'a file with a secret in it may be read by others',
+  NOT_A_NIMBUS: 'something else answers where nimbus is expected',
+  TIMED_OUT: 'what was waited for did not come in time',
+  UNREACHABLE: 'nobody answers where nimbus is expected',
   // Between the daemons of a cluster, and of their configuration.
   ARITY_MISMATCH: 'tuples came from another worker that have not as many values as their stream has fields',
   BAD_FRAME: 'another process sent bytes that are no frame, or not the frame that was due',
@@ -96,10 +105,27 @@ export const errorCodes = {
   INVALID_SETTING: 'a setting of a daemon is unknown, misspelt, or not of its kind',
   NOT_FOUND: 'there is no such thing, by that name or id',
   PROTOCOL_MISMATCH: 'the other process speaks another protocol, so it is of another version',
+  BUSY: 'so much waits already that no more is taken for a moment',
+  STORE_CONFLICT: "a document in nimbus' store was written by somebody else",
   STORE_CORRUPT: "nimbus' store is damaged",
+  STORE_FENCED: 'another nimbus leads by now',
+  STORE_FULL: "there is no space for nimbus' store",
+  STORE_IO: "nimbus' store could not be read or written",
   SUPERVISOR_ID_IN_USE: 'another supervisor has this id, and is alive',
+  TOO_LARGE: 'an artefact, or the body of a request, is larger than is taken',
   TOO_MANY: 'there are as many of something as are allowed',
   WRONG_STATUS: 'the topology is in a status in which that cannot be asked of it',
+  // Of the machines that workers run on, and of the ends of workers.
+  ARTEFACT_UNAVAILABLE: 'a supervisor could not fetch the artefact of a topology',
+  FOLDER_LOCKED: 'another supervisor works in this data folder',
+  FOLDER_UNUSABLE: 'the data folder cannot be read or written, or something in it is damaged',
+  NO_SPACE: 'there is no space left on the disk of a supervisor',
+  OOM: 'a worker had more memory than it may have',
+  WORKER_EXITED: 'a worker ended by itself, and its supervisor starts it again',
+  WORKER_HUNG: 'the loop of a worker stood still for too long, and its supervisor ended it',
+  WORKER_KILLED: 'a signal from outside ended a worker',
+  WORKER_NOT_STARTED: 'the process of a worker could not be started',
+  WORKER_START_TIMEOUT: 'a worker was not ready in time after its start',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

@@ -6,9 +6,12 @@ import {
   type Json,
   type JsonObject,
   type Latency,
+  type LifeRecord,
   type RunningWorker,
   type Slot,
   type TaskError,
+  type TopologyGraph,
+  type TopologyRecord,
   type WorkerTopology,
 } from './records.js'
 import { latencyBucketCount } from './latency.js'
@@ -118,6 +121,69 @@ export const taskError: z.ZodType<TaskError> = z.object({
   stack: text(20_000).exactOptional(),
   code: text(64).exactOptional(),
   atMs: milliseconds,
+})
+
+export const topologyGraph: z.ZodType<TopologyGraph> = z.object({
+  name: text(512),
+  components: list(
+    z.object({
+      id: component,
+      kind: z.enum(['spout', 'bolt']),
+      parallelism: z.number().int().min(1).max(10_000),
+      taskCount: z.number().int().min(1).max(10_000).exactOptional(),
+      maxTaskParallelism: z.number().int().min(1).max(10_000).exactOptional(),
+      streams: list(z.object({ id: text(1_024), fields: list(text(1_024), 10_000), direct: z.boolean() }), 1_000),
+      subscriptions: list(
+        z.object({
+          component,
+          stream: text(1_024),
+          grouping: text(64),
+          fields: list(text(1_024), 10_000).exactOptional(),
+        }),
+        10_000,
+      ),
+    }),
+    10_000,
+  ),
+  options: jsonObject,
+  warnings: list(z.object({ code: text(64), message: text(20_000) }), 10_000),
+})
+
+const life: z.ZodType<LifeRecord> = z.object({
+  status: z.enum(['ACTIVE', 'INACTIVE', 'KILLED', 'REBALANCING']),
+  workers: z.number().int().min(1).max(10_000),
+  executors: countsByComponent,
+  messageTimeoutMs: milliseconds,
+  waitMs: milliseconds.exactOptional(),
+  back: z.enum(['ACTIVE', 'INACTIVE']).exactOptional(),
+  change: z
+    .object({
+      workers: z.number().int().min(1).max(10_000).exactOptional(),
+      executors: countsByComponent.exactOptional(),
+    })
+    .exactOptional(),
+})
+
+export const topologyRecord: z.ZodType<TopologyRecord> = z.object({
+  id,
+  number: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1),
+  name: text(512),
+  artefact: hash,
+  args: list(text(100_000), 10_000),
+  cwd: text(4_096),
+  options: jsonObject,
+  graph: topologyGraph,
+  ackers: z.number().int().min(0).max(10_000),
+  tasks: countsByComponent,
+  life,
+  submittedAtMs: milliseconds,
+  owner: text(256),
+  request: text(256),
+  assignment: assignment.exactOptional(),
 })
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -180,7 +180,7 @@ function freeSlots(view: ClusterView, placed: Assignments): readonly Slot[] {
 }
 
 /** The first slot of each supervisor, then the second of each, and so on; supervisors with most slots first, then by id. */
-function interleaved(slots: readonly Slot[]): readonly Slot[] {
+export function interleaved(slots: readonly Slot[]): readonly Slot[] {
   const groups = [...grouped(slots, ({ supervisor }) => supervisor).values()]
     .map((group) => group.sort((a, b) => a.port - b.port))
     .sort((a, b) => b.length - a.length || ((a[0] as Slot).supervisor < (b[0] as Slot).supervisor ? -1 : 1))
