@@ -111,6 +111,7 @@ export const errorCodes = {
   STORE_FENCED: 'another nimbus leads by now',
   STORE_FULL: "there is no space for nimbus' store",
   STORE_IO: "nimbus' store could not be read or written",
+  STORE_LOCKED: "another process has nimbus' store open",
   SUPERVISOR_ID_IN_USE: 'another supervisor has this id, and is alive',
   TOO_LARGE: 'an artefact, or the body of a request, is larger than is taken',
   TOO_MANY: 'there are as many of something as are allowed',
