@@ -169,7 +169,7 @@ export class AckLedger {
 
   /**
    * One message timeout has passed. Returns how many entries were forgotten: those put, failed or reset before the
-   * last three rotations, this one being the third. Reads the whole table: some 5 ms for two million cells.
+   * last three rotations, this one being the third. Reads the whole table: some 10 ms for two million cells.
    */
   rotate(): number {
     const oldest = this.#bucket === 3 ? 1 : this.#bucket + 1

@@ -16,7 +16,7 @@ export class MessageIds {
   /** 32 − log2 of the number of cells. */
   #shift = 32 - 6
   #intCount = 0
-  #others = new Map<unknown, number>()
+  readonly #others = new Map<unknown, number>()
 
   get size(): number {
     return this.#intCount + this.#others.size

@@ -260,7 +260,7 @@ export function grow(forest: Forest, makeLedger: LedgerFactory): Outcome {
     for (const root of roots) {
       const expected = openTuples(root).size === 0 ? Verdict.acked : Verdict.failed
       if (root.verdicts.length !== 1 || root.verdicts[0] !== expected) {
-        problems.push(`root ${root.index} has the verdicts [${root.verdicts}] where ${expected} was due`)
+        problems.push(`root ${root.index} has the verdicts [${root.verdicts.join()}] where ${expected} was due`)
       }
     }
     // Only what comes after a verdict makes entries anew.
