@@ -106,7 +106,7 @@ export type SupervisorEffect =
       readonly signal: 'SIGTERM' | 'SIGKILL'
     }
   /** Nothing is wanted in the slot any more: what lies in its folder may go, but for the number of the last start. */
-  | { readonly kind: 'clear'; readonly port: number; readonly incarnation: number }
+  | { readonly kind: 'clear'; readonly port: number }
   /** All artefacts and topologies that this supervisor has to do with now: others' files may go. */
   | { readonly kind: 'in use'; readonly artefacts: readonly string[]; readonly topologies: readonly string[] }
   /** Answers with `logChunk`. */
@@ -185,6 +185,13 @@ export class Supervisor {
     return [...this.#slots.values()]
       .flatMap((slot) => reportOf(slot, this.#workOf(slot.port)) ?? [])
       .sort((a, b) => a.port - b.port)
+  }
+
+  /** Those to be looked at. */
+  get processes(): { readonly port: number; readonly incarnation: number; readonly mark: ProcessMark }[] {
+    return [...this.#slots.values()].flatMap(({ port, occupant }) =>
+      occupant.kind === 'process' ? [{ port, incarnation: occupant.incarnation, mark: occupant.mark }] : [],
+    )
   }
 
   handle(input: SupervisorInput, nowMs: number): SupervisorEffect[] {
@@ -345,7 +352,7 @@ export class Supervisor {
     if (this.#tolerated.delete(port)) this.#log('warn', `Slot ${port} waits for nimbus, to be told what to start.`)
     if (!this.#settings.ports.includes(port)) this.#slots.delete(port)
     if (this.#workOf(port) === undefined) {
-      this.#effects.push({ kind: 'clear', port, incarnation: next.incarnation })
+      this.#effects.push({ kind: 'clear', port })
     }
   }
 

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto'
+import { lstatSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Config } from '../cluster/config.js'
+import { StormError } from '../errors.js'
+import { cryptoRng } from '../stdx/entropy.js'
+import { systemClock } from '../stdx/system-clock.js'
+import { ArtefactCache, type FetchArtefact } from './artefact-cache.js'
+import { SupervisorDaemon, type SupervisorLog } from './daemon.js'
+import { DataFolder, newSupervisorId, type SupervisorRecord } from './data-folder.js'
+import { lockFolder } from './folder-lock.js'
+import { pickFreePorts } from './free-ports.js'
+import { httpArtefacts } from './http-artefacts.js'
+import { LogFiles } from './log-files.js'
+import type { DialNimbus } from './nimbus-link.js'
+import { ProcessLauncher } from './process-launcher.js'
+
+export interface RunSupervisorOptions {
+  readonly log: SupervisorLog
+  /** The version of the package. */
+  readonly version: string
+  readonly dial: DialNimbus
+  /** Instead of nimbus' API. */
+  readonly fetchArtefact?: FetchArtefact
+  /** The script that is the worker, instead of the package's own. */
+  readonly workerEntry?: string
+  /** The folder was taken from this supervisor: it has closed by itself. */
+  readonly onLost?: (reason: string) => void
+}
+
+export interface RunningSupervisor {
+  readonly id: string
+  readonly ports: readonly number[]
+  /** The supervisor ends; its workers go on and are found by the next one, unless they are to be stopped, too. */
+  close(options?: { readonly workers?: 'leave' | 'stop' }): Promise<void>
+}
+
+const lockRefreshMs = 20_000
+/** What a process takes besides its heap before that is too much. */
+const besidesHeapMb = 256
+const fetchPauseMs = 1_000
+
+/**
+ * A supervisor on this machine. A shell. Resolves when it works, which it does with or without nimbus. Errors:
+ * INVALID_SETTING, FOLDER_LOCKED, FOLDER_UNUSABLE, NO_SPACE.
+ */
+export async function runSupervisor(config: Config, options: RunSupervisorOptions): Promise<RunningSupervisor> {
+  const clock = systemClock()
+  const rng = cryptoRng()
+  const { log, version, dial, fetchArtefact, workerEntry, onLost } = options
+  const folder = new DataFolder(join(resolve(config.dataDir), 'supervisor'))
+  const lock = lockFolder(folder.lock, () => clock.wall())
+  try {
+    const record = await nextRecord(config, folder.record(), rng)
+    folder.keep(record)
+    const { id, ports, incarnation } = record
+    const token = fetchArtefact === undefined ? readSecret(config) : ''
+    const ca = config.tlsCa === undefined ? undefined : readFileSync(config.tlsCa, 'utf8')
+    const { workerStartMs: startMs, workerTimeoutMs: hungMs, workerMemoryMb } = config
+    const limits = { startMs, hungMs, stopMs: 3_000, rssBytesMax: (workerMemoryMb + besidesHeapMb) * 2 ** 20 }
+    const daemon = new SupervisorDaemon({
+      settings: { id, version, host: config.host ?? config.bind, ports, incarnation, session: randomUUID(), limits },
+      bind: config.bind,
+      nimbusUrl: config.nimbus,
+      workerMemoryMb,
+      traces: folder.traces(ports),
+      slots: folder,
+      logs: new LogFiles(folder.logs, () => clock.wall()),
+      artefacts: new ArtefactCache({
+        folder: folder.artefacts,
+        fetch: fetchArtefact ?? httpArtefacts({ url: config.nimbus, token, ca }),
+        bytesMax: config.artefactBytesMax,
+        pause: () => new Promise((done) => clock.after(fetchPauseMs, done)),
+      }),
+      launcher: new ProcessLauncher(workerEntry ?? fileURLToPath(new URL('../worker/main.js', import.meta.url))),
+      dial,
+      clock,
+      rng,
+      log,
+    })
+    daemon.start()
+
+    let cancelRefresh = () => {}
+    const close: RunningSupervisor['close'] = async (how) => {
+      await daemon.close(how)
+      cancelRefresh()
+      lock.release()
+    }
+    const refresh = () => {
+      if (lock.refresh()) {
+        cancelRefresh = clock.after(lockRefreshMs, refresh)
+        return
+      }
+      const reason = `Somebody else has taken the folder of this supervisor: ${folder.lock} is not its own any more.`
+      log('error', reason)
+      void close().finally(() => onLost?.(reason))
+    }
+    refresh()
+    return { id, ports, close }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+/** Of this start. The id and the ports are chosen once. */
+async function nextRecord(
+  { supervisor, ports, slots, bind }: Config,
+  kept: SupervisorRecord | undefined,
+  rng: ReturnType<typeof cryptoRng>,
+): Promise<SupervisorRecord> {
+  if (kept !== undefined && supervisor !== undefined && supervisor !== kept.id) {
+    throw invalid(
+      `'supervisor' is '${supervisor}', and the data folder is of '${kept.id}'; expected is that, or another folder.`,
+    )
+  }
+  if (ports !== undefined && (ports.length === 0 || new Set(ports).size < ports.length)) {
+    throw invalid(`'ports' is ${ports.join(',')}; at least one is expected, and none twice.`)
+  }
+  const { id = supervisor ?? newSupervisorId(), incarnation = 0, ports: before = [] } = kept ?? {}
+  const stay = before.slice(0, slots)
+  const more = ports === undefined ? await pickFreePorts(slots - stay.length, { taken: stay, bind, rng }) : []
+  return { id, incarnation: incarnation + 1, ports: [...(ports ?? [...stay, ...more])].sort((a, b) => a - b) }
+}
+
+/** The token of nimbus' `supervisor-token` file. */
+function readSecret({ secretFile, dataDir }: Config): string {
+  const path = resolve(secretFile ?? join(dataDir, 'supervisor-token'))
+  let stat, token
+  try {
+    stat = lstatSync(path)
+    token = readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw invalid(
+      `'secretFile': ${path} can't be read (${String((error as { code?: string }).code)}); a copy of nimbus' file is expected there.`,
+    )
+  }
+  if ((stat.mode & 0o077) !== 0) throw invalid(`'secretFile': others may read ${path}; expected is 'chmod 600'.`)
+  if (token === '') throw invalid(`'secretFile': ${path} is empty; a copy of nimbus' file is expected there.`)
+  return token
+}
+
+function invalid(message: string): StormError {
+  return new StormError('INVALID_SETTING', message)
+}

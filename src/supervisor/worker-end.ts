@@ -1,0 +1,42 @@
+import type { Beat } from '../cluster/beat.js'
+import { StormError } from '../errors.js'
+import { describeError } from '../stdx/describe-error.js'
+import type { WorkerEnd } from './launcher.js'
+import type { Failure } from './restarts.js'
+
+/**
+ * Why a process ended, in words. The best witness is the worker itself, in its last heartbeat; then what it said before;
+ * then the system.
+ */
+export function failureOfEnd(
+  { exitCode, signal, said }: WorkerEnd,
+  { error, rssBytes }: { readonly error: Beat['error'] | undefined; readonly rssBytes: number | undefined },
+): Failure {
+  if (error !== undefined) {
+    // Superseded: to start it again before nimbus or the supervisor's wish has changed leads to the same.
+    return { code: error.code, reason: error.message, ...(error.code === 'FENCED' ? { mustWait: true } : {}) }
+  }
+  const memory = rssBytes === undefined ? '' : `, last seen with ${Math.round(rssBytes / 2 ** 20)} MiB`
+  const words = said === '' ? '' : `: ${said}`
+  if (/heap out of memory|Allocation failed/.test(said)) {
+    return { code: 'OOM', reason: `its heap was full${memory}; give it more by 'workerMemoryMb'` }
+  }
+  if (signal === 'SIGKILL' || exitCode === 137) {
+    return { code: 'WORKER_KILLED', reason: `SIGKILL from outside, by hand or for want of memory, ended it${memory}` }
+  }
+  if (signal !== undefined) return { code: 'WORKER_KILLED', reason: `${signal} ended it${memory}${words}` }
+  if (exitCode !== undefined) return { code: 'WORKER_EXITED', reason: `it exited with ${exitCode}${words}` }
+  return { code: 'WORKER_EXITED', reason: `it ended; how is not known, as an earlier supervisor started it${memory}` }
+}
+
+/** Why no process came to be. */
+export function failureOfStart(error: unknown): Failure {
+  const { message } = describeError(error)
+  return { reason: message, isBefore: true, code: error instanceof StormError ? error.code : 'WORKER_NOT_STARTED' }
+}
+
+/** The end of what was said, fit for a sentence: without control characters, in one line, no longer than `lengthMax`. */
+export function lastWords(output: string, lengthMax = 500): string {
+  const line = output.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return line.length <= lengthMax ? line : `…${line.slice(-lengthMax)}`
+}
