@@ -67,6 +67,16 @@ describe('spout', () => {
     expect(run.metrics().pending).toBe(30)
   })
 
+  test('max spout pending: a nextTuple that emits tens of thousands in one call has all of them followed', async () => {
+    await using place = world()
+    const { clock } = place
+    const from = source({ perCall: 30_000, count: 60_000, clock })
+    const run = await place.submit(pair(from.spout, ackAll).builder.createTopology({ maxSpoutPending: 10 }))
+    await clock.until(run.settled())
+    expect(from.failed()).toEqual([])
+    expect(from.acked()).toHaveLength(60_000)
+  })
+
   test('max spout pending: untracked tuples do not count', async () => {
     await using place = world()
     const { clock } = place

@@ -6,6 +6,7 @@ import {
   basicBolt,
   stream,
   t,
+  type Bolt,
   type Clock,
   type OutputCollector,
   type Spout,
@@ -230,6 +231,22 @@ describe('local: begin and end of components', () => {
       }
     },
   )
+
+  test.each([
+    ['FACTORY_THREW', "The factory of component 'sink' threw when it was to make task 2: out of sockets"],
+    ['NOT_A_COMPONENT', "The factory of component 'sink' made an object as task 2; a bolt has a method execute."],
+  ])('%s: a factory that worked when it was tried, and not for a task', async (code, message) => {
+    await using place = world()
+    let made = 0
+    const { builder } = pair(source({ count: 1 }).spout, () => {
+      // Twice to be tried, then once a task.
+      if (++made <= 2) return { execute: () => undefined }
+      if (code === 'FACTORY_THREW') throw new Error('out of sockets')
+      return {} as Bolt
+    })
+    await expect(place.submit(builder.createTopology())).rejects.toMatchObject({ code, message })
+    expect(place.cluster.topology('pair')).toBeUndefined()
+  })
 
   test('killed while it is prepared: submit says so, nothing is opened, what becomes ready later is cleaned up', async () => {
     await using place = world()
