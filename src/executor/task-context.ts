@@ -42,10 +42,7 @@ export function taskContext(parts: TaskContextParts): TopologyContext {
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     metrics: parts.metrics,
     reportError: (error) => reports.error(component, task, error, `component '${component}' reported an error`),
-    addTaskHook: (hook: TaskHook) => {
-      parts.hooks.add(hook)
-      hook.prepare?.(context)
-    },
+    addTaskHook: (hook: TaskHook) => parts.hooks.add(() => hook, context),
   }
   return Object.freeze(context)
 }

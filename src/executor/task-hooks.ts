@@ -1,4 +1,4 @@
-import type { TaskHook } from '../topology/component.js'
+import type { TaskHook, TopologyContext } from '../topology/component.js'
 
 /** The hooks of one task. `any` is asked before anything is gathered for them, so that without hooks they cost one load. */
 export class TaskHooks {
@@ -10,9 +10,16 @@ export class TaskHooks {
     this.#onThrow = onThrow
   }
 
-  add(hook: TaskHook): void {
-    this.#hooks.push(hook)
-    this.any = true
+  /** Makes a hook, prepares it, and has it told of everything from now on; one that fails at it is left out. */
+  add(make: () => TaskHook, context: TopologyContext): void {
+    try {
+      const hook = make()
+      hook.prepare?.(context)
+      this.#hooks.push(hook)
+      this.any = true
+    } catch (thrown) {
+      this.#onThrow(thrown, 'prepare')
+    }
   }
 
   readonly cleanup = this.#caller('cleanup')

@@ -12,8 +12,9 @@ import { TreeAcks } from '../executor/tree-acks.js'
 import type { TaskId } from '../executor/tuple.js'
 import type { KeyHash } from '../grouping/hash.js'
 import type { Clock } from '../stdx/clock.js'
+import { describeError, describeValue } from '../stdx/describe-error.js'
 import type { Rng } from '../stdx/rng.js'
-import type { Bolt, Spout, TopologyContext } from '../topology/component.js'
+import type { BasicBolt, Bolt, Spout, TopologyContext } from '../topology/component.js'
 import { resolveOptions, type ResolvedOptions, type TopologyOptions } from '../topology/options.js'
 import { ackerId, type TaskLayout } from '../topology/tasks.js'
 import type { ComponentSpec, TopologySpec } from '../topology/topology.js'
@@ -195,10 +196,10 @@ export class Worker {
       metrics: metricsOf(id),
     })
     for (const layer of [...this.#parts.optionLayers, component.options]) {
-      for (const make of layer.taskHooks ?? []) context.addTaskHook(make())
+      for (const make of layer.taskHooks ?? []) hooks.add(make, context)
     }
     const plan = { task, component, options, hooks, context, isReady: false }
-    const instance = component.create()
+    const instance = instanceOf(component, task)
     if (component.kind === 'spout') this.#plannedSpouts.push({ ...plan, instance: instance as Spout })
     else this.#addBolt({ ...plan, instance: instance as Bolt })
   }
@@ -213,7 +214,10 @@ export class Worker {
     loop.add(acker)
   }
 
-  /** Roots that an acker remembers of tuples it knows no spout for: four times what all spouts may have pending. */
+  /**
+   * Roots that an acker remembers of tuples it knows no spout for: four times what all spouts may have pending, and no
+   * fewer than a million, since one call of `nextTuple` may pass its limit by any number.
+   */
   #rootsMax(): number {
     const { spec, layout, optionLayers } = this.#parts
     let pending = 0
@@ -222,7 +226,7 @@ export class Worker {
       const { maxSpoutPending } = resolveOptions(...optionLayers, component.options)
       pending += maxSpoutPending * (layout.tasksOf.get(component.id)?.length ?? 0)
     }
-    return Math.min(2 ** 26, Math.max(1_000, 4 * pending))
+    return Math.min(2 ** 26, Math.max(2 ** 20, 4 * pending))
   }
 
   #addBolt(plan: Planned<Bolt>): void {
@@ -294,4 +298,25 @@ export class Worker {
       }
     }
   }
+}
+
+/** What the factory of a component makes for a task. The builder has tried it, which says little about the next time. */
+function instanceOf({ id, kind, create }: ComponentSpec, task: TaskId): Spout | Bolt | BasicBolt {
+  let instance: unknown
+  try {
+    instance = create()
+  } catch (thrown) {
+    const { message } = describeError(thrown)
+    throw new StormError(
+      'FACTORY_THREW',
+      `The factory of component '${id}' threw when it was to make task ${task}: ${message}`,
+      { cause: thrown },
+    )
+  }
+  const method = kind === 'spout' ? 'nextTuple' : 'execute'
+  if (typeof (instance as Record<string, unknown> | null | undefined)?.[method] === 'function') return instance as Spout
+  throw new StormError(
+    'NOT_A_COMPONENT',
+    `The factory of component '${id}' made ${describeValue(instance)} as task ${task}; a ${kind} has a method ${method}.`,
+  )
 }
