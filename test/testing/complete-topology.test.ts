@@ -32,7 +32,7 @@ describe('testing: completeTopology', () => {
         .sort(),
     ).toEqual(['a', 'a', 'b', 'c'])
     expect(done.from('split', 'other')).toEqual([])
-    expect(done.acked.toSorted()).toEqual([0, 1])
+    expect(new Set(done.acked)).toEqual(new Set([0, 1]))
     expect(done.failed).toEqual([])
   })
 
