@@ -1,6 +1,7 @@
 import TinyQueue from 'tinyqueue'
 import { StormError } from '../errors.js'
 import type { Clock } from '../stdx/clock.js'
+import { describeValue } from '../stdx/describe-error.js'
 import { systemClock } from '../stdx/system-clock.js'
 
 interface Due {
@@ -8,6 +9,7 @@ interface Due {
   /** Order of asking: what is due at one time happens in it. */
   readonly order: number
   readonly callback: () => void
+  /** Called off, or run. */
   isOff: boolean
 }
 
@@ -24,7 +26,9 @@ const longLeapMs = 1_000
 export class VirtualClock implements Clock {
   #nowMs = 0
   #order = 0
-  readonly #due = new TinyQueue<Due>([], (a, b) => a.atMs - b.atMs || a.order - b.order)
+  #due = queueOf([])
+  /** How many in the queue are called off. */
+  #offCount = 0
   /** Moves asked for, one after another. */
   #moving: Promise<void> = Promise.resolve()
   readonly #real = systemClock()
@@ -39,11 +43,11 @@ export class VirtualClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): () => void {
-    const due: Due = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#order++, callback, isOff: false }
+    // Not a number is no time at all, as for a real timer.
+    const atMs = this.#nowMs + (delayMs > 0 ? delayMs : 0)
+    const due: Due = { atMs, order: this.#order++, callback, isOff: false }
     this.#due.push(due)
-    return () => {
-      due.isOff = true
-    }
+    return () => this.#callOff(due)
   }
 
   soon(callback: () => void): void {
@@ -61,6 +65,10 @@ export class VirtualClock implements Clock {
 
   /** Runs everything that is due, in order, until so many ms later. Promises of what runs are awaited in between. */
   advance(ms: number): Promise<void> {
+    if (!(Number.isFinite(ms) && ms >= 0)) {
+      const message = `advance got ${describeValue(ms)}; milliseconds from 0 are expected.`
+      return Promise.reject(new StormError('INVALID_CONFIG', message))
+    }
     return this.#move(async () => {
       const untilMs = this.#nowMs + ms
       while (await this.#runNext(untilMs));
@@ -97,6 +105,15 @@ export class VirtualClock implements Clock {
     return promise
   }
 
+  /** What is called off stays where it is in the queue, until most of the queue is such. */
+  #callOff(due: Due): void {
+    if (due.isOff) return
+    due.isOff = true
+    if (++this.#offCount < 1_000 || this.#offCount * 2 < this.#due.length) return
+    this.#due = queueOf(this.#due.data.filter(({ isOff }) => !isOff))
+    this.#offCount = 0
+  }
+
   #move(moving: () => Promise<void>): Promise<void> {
     const moved = this.#moving.then(moving)
     this.#moving = moved.catch(() => undefined)
@@ -109,6 +126,7 @@ export class VirtualClock implements Clock {
     let next = this.#due.peek()
     while (next?.isOff === true) {
       this.#due.pop()
+      this.#offCount--
       next = this.#due.peek()
     }
     if (next === undefined || next.atMs > untilMs) return false
@@ -119,8 +137,13 @@ export class VirtualClock implements Clock {
       if (this.#order !== before) return this.#runNext(untilMs)
     }
     this.#due.pop()
+    next.isOff = true
     this.#nowMs = Math.max(this.#nowMs, next.atMs)
     next.callback()
     return true
   }
+}
+
+function queueOf(due: Due[]): TinyQueue<Due> {
+  return new TinyQueue(due, (a, b) => a.atMs - b.atMs || a.order - b.order)
 }
