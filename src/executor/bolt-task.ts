@@ -66,7 +66,8 @@ export class BoltTask implements Steppable, Source {
   #isOpen = false
   /** A call has returned a promise: from then on each call has a collector of its own. */
   #isAsync = false
-  #openCalls = 0
+  /** Calls of `execute` that are open, or wait for their turn to be told. */
+  openCalls = 0
   readonly #ordered: OrderedExecutions | null
   readonly #kept: KeptTuples
   #drainWaiters: (() => void)[] = []
@@ -108,7 +109,7 @@ export class BoltTask implements Steppable, Source {
 
   /** Nothing waits, and no call is open. */
   get isIdle(): boolean {
-    return this.inbox.size === 0 && this.#openCalls === 0
+    return this.inbox.size === 0 && this.openCalls === 0
   }
 
   /** Tuples that are neither acked nor failed although their call returned, or is open. */
@@ -215,7 +216,7 @@ export class BoltTask implements Steppable, Source {
   }
 
   #mayExecute(): boolean {
-    return this.blockedBy === 0 && this.#openCalls < this.#parts.concurrency
+    return this.blockedBy === 0 && this.openCalls < this.#parts.concurrency
   }
 
   #execute(tuple: TaskTuple): void {
@@ -302,12 +303,12 @@ export class BoltTask implements Steppable, Source {
   }
 
   #openCall(tuple: TaskTuple): void {
-    this.#openCalls++
+    this.openCalls++
     this.#kept.opened(tuple, this.#parts.scheduler.turnMs)
   }
 
   #closeCall(tuple: TaskTuple): void {
-    this.#openCalls--
+    this.openCalls--
     this.#kept.closed(tuple, !this.#isBasic && isUndecided(tuple))
     if (!this.queued) this.#parts.scheduler.enqueue(this)
   }

@@ -18,6 +18,10 @@ export interface ComponentMetrics extends Counts {
   readonly executeLatencyMs?: LatencySummary
   /** From the beginning of `execute` to the ack; of sampled tuples. */
   readonly processLatencyMs?: LatencySummary
+  /** Tuples that wait in the inboxes of a bolt now. */
+  readonly waiting: number
+  /** Calls of an asynchronous bolt that are open now. */
+  readonly open: number
   /** Acks and fails of tuples that were decided already: a bolt that acks what it has acked or failed. */
   readonly misuses: number
   /** Verdicts on a spout's trees that came after their timeout. */
@@ -94,6 +98,8 @@ function componentMetrics(
       'processLatencyMs',
       bolts.map((bolt) => bolt.processLatency),
     ),
+    waiting: sum(bolts, (bolt) => bolt.inbox.size),
+    open: sum(bolts, (bolt) => bolt.openCalls),
     misuses: sum(bolts, (bolt) => bolt.misuses),
     lateVerdicts: sum(spouts, (spout) => spout.lateVerdicts),
     user: userMetrics.snapshot(),

@@ -24,11 +24,11 @@ export async function trackedWait(
   const startMs = time.now()
   for (;;) {
     const counts = tracked(run)
-    if (counts.emitted >= emitted && counts.transferred === counts.executed) return
+    if (counts.emitted >= emitted && counts.transferred === counts.executed && counts.open === 0) return
     if (time.now() - startMs >= timeoutMs) {
       throw new StormError(
         'NOT_SETTLED',
-        `After ${timeoutMs} ms the spouts of '${run.name}' have emitted ${counts.emitted} of ${emitted} tuples, and ${counts.executed} of ${counts.transferred} tuples sent are executed.`,
+        `After ${timeoutMs} ms the spouts of '${run.name}' have emitted ${counts.emitted} of ${emitted} tuples, and ${counts.executed - counts.open} of ${counts.transferred} tuples sent are executed.`,
       )
     }
     if (clock !== undefined) await clock.advance(1)
@@ -36,13 +36,14 @@ export async function trackedWait(
   }
 }
 
-function tracked(run: RunningTopology): { emitted: number; transferred: number; executed: number } {
+function tracked(run: RunningTopology): { emitted: number; transferred: number; executed: number; open: number } {
   const { components } = run.metrics()
-  const sums = { emitted: 0, transferred: 0, executed: 0 }
-  for (const { emitted, transferred, executed, isSpout } of Object.values(components)) {
+  const sums = { emitted: 0, transferred: 0, executed: 0, open: 0 }
+  for (const { emitted, transferred, executed, open, isSpout } of Object.values(components)) {
     if (isSpout) sums.emitted += emitted
     sums.transferred += transferred
     sums.executed += executed
+    sums.open += open
   }
   return sums
 }
