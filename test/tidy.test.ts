@@ -32,6 +32,9 @@ const shells: Record<string, readonly string[]> = {
   'src/artefact/load.ts': ['process', 'setTimeout', 'clearTimeout'],
   'src/artefact/extract.ts': ['process', 'setTimeout', 'clearTimeout'],
   'src/artefact/extract-main.ts': ['process'],
+  'src/supervisor/folder-lock.ts': ['process'],
+  'src/supervisor/process-launcher.ts': ['process', 'setInterval', 'clearInterval'],
+  'src/supervisor/process-table.ts': ['process'],
 }
 /** Who may import Node's modules. */
 const nodeShells: readonly string[] = [
@@ -41,9 +44,27 @@ const nodeShells: readonly string[] = [
   'src/artefact/extract.ts',
   'src/artefact/load.ts',
   'src/artefact/native-modules.ts',
+  'src/stdx/rotating-file.ts',
+  'src/supervisor/artefact-cache.ts',
+  'src/supervisor/data-folder.ts',
+  'src/supervisor/durable-file.ts',
+  'src/supervisor/folder-lock.ts',
+  'src/supervisor/free-ports.ts',
+  'src/supervisor/http-artefacts.ts',
+  'src/supervisor/log-files.ts',
+  'src/supervisor/main.ts',
+  'src/supervisor/process-launcher.ts',
+  'src/supervisor/process-table.ts',
+  'src/supervisor/worker-output.ts',
 ]
 /** Files that need no importer. */
-const entries = ['src/index.ts', 'src/testing/index.ts', 'src/artefact/extract-main.ts', 'src/cli/main.ts']
+const entries = [
+  'src/index.ts',
+  'src/testing/index.ts',
+  'src/artefact/extract-main.ts',
+  'src/cli/main.ts',
+  'src/supervisor/main.ts',
+]
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)))
 

@@ -28,7 +28,7 @@ export class RotatingFile {
   write(lines: string | Uint8Array): void {
     const bytes = typeof lines === 'string' ? new TextEncoder().encode(lines) : lines
     if (this.#file === undefined) this.#open()
-    if (this.#size > 0 && this.#size + bytes.length > this.#options.bytesMax) this.#rotate()
+    while (this.#size > 0 && this.#size + bytes.length > this.#options.bytesMax) this.#rotate()
     this.#size += bytes.length
     for (let done = 0; done < bytes.length;) done += writeSync(this.#file as number, bytes, done)
   }

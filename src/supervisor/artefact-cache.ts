@@ -76,16 +76,16 @@ export class ArtefactCache implements ArtefactStore {
   }
 
   async #fetch(path: string, hash: string): Promise<StormError | undefined> {
-    const { folder, fetch, bytesMax } = this.#options
+    const { folder, bytesMax } = this.#options
     let chunks
     try {
-      chunks = await fetch(hash)
+      chunks = await this.#options.fetch(hash)
     } catch (error) {
       return unavailable(hash, error)
     }
-    await mkdir(folder, { recursive: true, mode: 0o700 })
     const temporary = join(folder, `${randomUUID()}.tmp`)
     try {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
       const failure = await write(temporary, chunks, { hash, bytesMax })
       if (failure !== undefined) return failure
       await rename(temporary, path)
@@ -120,10 +120,10 @@ async function write(
   { hash, bytesMax }: { readonly hash: string; readonly bytesMax: number },
 ): Promise<StormError | undefined> {
   const digest = createHash('sha256')
+  const source = chunks[Symbol.asyncIterator]()
   const file = await open(path, 'wx', 0o600)
   try {
     let size = 0
-    const source = chunks[Symbol.asyncIterator]()
     for (;;) {
       // A broken link is the other side's, a failed write is this machine's.
       let next
@@ -135,7 +135,6 @@ async function write(
       if (next.done === true) break
       size += next.value.byteLength
       if (size > bytesMax) {
-        await source.return?.()
         return mismatch(hash, `nimbus sent more than the ${bytesMax} bytes that 'artefactBytesMax' allows`)
       }
       digest.update(next.value)
@@ -145,6 +144,8 @@ async function write(
     return digest.digest('hex') === hash ? undefined : mismatch(hash, `nimbus sent ${size} bytes with another hash`)
   } finally {
     await file.close()
+    // What has not come yet is wanted no more.
+    await source.return?.()
   }
 }
 

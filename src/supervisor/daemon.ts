@@ -143,7 +143,7 @@ export class SupervisorDaemon {
       case 'read log':
         return this.#link?.link.send(logs.read(effect.request))
       case 'note':
-        return logs.note(effect.topology, effect.port, effect.text)
+        return logs.note(effect)
       case 'log':
         return log(effect.level, effect.text)
     }

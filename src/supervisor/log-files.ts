@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { LogChunk, ReadLog } from '../cluster/messages.js'
 import { RotatingFile } from '../stdx/rotating-file.js'
 import { codeOf, unusable } from './durable-file.js'
-import type { WorkerLogs } from './worker-logs.js'
+import type { WorkerLogs, WorkerNote } from './worker-logs.js'
 
 /** What fits into one message with room to spare. */
 const chunkBytesMax = 256 * 1_024
@@ -49,8 +49,9 @@ export class LogFiles implements WorkerLogs {
     }
   }
 
-  note(topology: string, port: number, text: string): void {
-    const line = { level: 40, time: Math.round(this.#wall()), name: 'supervisor', topology, port, msg: text }
+  note({ topology, port, level, text }: WorkerNote): void {
+    const time = Math.round(this.#wall())
+    const line = { level: level === 'warn' ? 40 : 30, time, name: 'supervisor', topology, port, msg: text }
     try {
       const file = new RotatingFile(join(this.folderOf(topology, port), 'worker.log'), rotation)
       file.write(`${JSON.stringify(line)}\n`)

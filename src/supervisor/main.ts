@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { lstatSync, readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../cluster/config.js'
@@ -9,6 +9,7 @@ import { systemClock } from '../stdx/system-clock.js'
 import { ArtefactCache, type FetchArtefact } from './artefact-cache.js'
 import { SupervisorDaemon, type SupervisorLog } from './daemon.js'
 import { DataFolder, newSupervisorId, type SupervisorRecord } from './data-folder.js'
+import { codeOf } from './durable-file.js'
 import { lockFolder } from './folder-lock.js'
 import { pickFreePorts } from './free-ports.js'
 import { httpArtefacts } from './http-artefacts.js'
@@ -43,7 +44,7 @@ const fetchPauseMs = 1_000
 
 /**
  * A supervisor on this machine. A shell. Resolves when it works, which it does with or without nimbus. Errors:
- * INVALID_SETTING, FOLDER_LOCKED, FOLDER_UNUSABLE, NO_SPACE.
+ * INVALID_SETTING, INSECURE_FILE, FOLDER_LOCKED, FOLDER_UNUSABLE, NO_SPACE.
  */
 export async function runSupervisor(config: Config, options: RunSupervisorOptions): Promise<RunningSupervisor> {
   const clock = systemClock()
@@ -124,21 +125,29 @@ async function nextRecord(
   return { id, incarnation: incarnation + 1, ports: [...(ports ?? [...stay, ...more])].sort((a, b) => a - b) }
 }
 
-/** The token of nimbus' `supervisor-token` file. */
+/** The token in a copy of nimbus' `supervisor-token` file. */
 function readSecret({ secretFile, dataDir }: Config): string {
   const path = resolve(secretFile ?? join(dataDir, 'supervisor-token'))
-  let stat, token
+  let file: number | undefined
   try {
-    stat = lstatSync(path)
-    token = readFileSync(path, 'utf8').trim()
+    // A pipe without a writer must not hold us.
+    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const stat = fstatSync(file)
+    if (!stat.isFile()) throw insecure(`${path} is no regular file; a copy of nimbus' file is expected there.`)
+    if ((stat.mode & 0o077) !== 0) throw insecure(`${path} holds a secret and may be read by others: chmod 600 ${path}`)
+    const token = readFileSync(file, 'utf8').trim()
+    if (token === '') throw insecure(`${path} is empty; a copy of nimbus' file is expected there.`)
+    return token
   } catch (error) {
-    throw invalid(
-      `'secretFile': ${path} can't be read (${String((error as { code?: string }).code)}); a copy of nimbus' file is expected there.`,
-    )
+    if (error instanceof StormError) throw error
+    throw invalid(`'secretFile': ${path} can't be read (${codeOf(error)}); a copy of nimbus' file is expected there.`)
+  } finally {
+    if (file !== undefined) closeSync(file)
   }
-  if ((stat.mode & 0o077) !== 0) throw invalid(`'secretFile': others may read ${path}; expected is 'chmod 600'.`)
-  if (token === '') throw invalid(`'secretFile': ${path} is empty; a copy of nimbus' file is expected there.`)
-  return token
+}
+
+function insecure(message: string): StormError {
+  return new StormError('INSECURE_FILE', message)
 }
 
 function invalid(message: string): StormError {

@@ -124,8 +124,8 @@ function decideEnding({ signal, atMs, reason }: Ending, nowMs: number, { stopMs 
   return stop('SIGKILL', reason)
 }
 
-function decideHealth(process: WorkerProcess, nowMs: number, limits: SlotLimits): SlotAction {
-  const { readyAtMs, startedAtMs, beatAtMs, rssBytes, readingsOver } = process
+function decideHealth(worker: WorkerProcess, nowMs: number, limits: SlotLimits): SlotAction {
+  const { readyAtMs, startedAtMs, beatAtMs, rssBytes, readingsOver } = worker
   if (readingsOver >= readingsOverMax) {
     const used = `it took ${mebibytes(rssBytes ?? 0)} of memory, and may take ${mebibytes(limits.rssBytesMax)}`
     return { ...stop('SIGTERM', used), code: 'OOM' }

@@ -112,7 +112,13 @@ export type SupervisorEffect =
   /** Answers with `logChunk`. */
   | { readonly kind: 'read log'; readonly request: ReadLog }
   /** A line for those who read the worker's own log. */
-  | { readonly kind: 'note'; readonly port: number; readonly topology: string; readonly text: string }
+  | {
+      readonly kind: 'note'
+      readonly port: number
+      readonly topology: string
+      readonly level: 'info' | 'warn'
+      readonly text: string
+    }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
 
 /** How often workers are looked at. */
@@ -436,7 +442,8 @@ export class Supervisor {
   /** A heartbeat: when one is due, and when what runs has changed. */
   #report(nowMs: number): void {
     const running = this.running
-    const told = JSON.stringify(running.map(({ rssBytes: _, ...rest }) => rest))
+    // Memory is news with the next heartbeat only.
+    const told = JSON.stringify(running, (key, value: unknown) => (key === 'rssBytes' ? undefined : value))
     if (told === this.#told && nowMs < this.#beatAtMs) return
     this.#told = told
     this.#beatAtMs = nowMs + heartbeatMs
@@ -458,7 +465,7 @@ export class Supervisor {
   }
 
   #note(port: number, topology: string, level: 'info' | 'warn', text: string): void {
-    this.#effects.push({ kind: 'note', port, topology, text: `The worker in slot ${port} ${text}` })
+    this.#effects.push({ kind: 'note', port, topology, level, text: `The worker in slot ${port} ${text}` })
     this.#log(level, `The worker of ${topology} in slot ${port} ${text}`)
   }
 

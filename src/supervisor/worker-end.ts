@@ -4,6 +4,8 @@ import { describeError } from '../stdx/describe-error.js'
 import type { WorkerEnd } from './launcher.js'
 import type { Failure } from './restarts.js'
 
+const wordsMax = 500
+
 /**
  * Why a process ended, in words. The best witness is the worker itself, in its last heartbeat; then what it said before;
  * then the system.
@@ -17,7 +19,8 @@ export function failureOfEnd(
     return { code: error.code, reason: error.message, ...(error.code === 'FENCED' ? { mustWait: true } : {}) }
   }
   const memory = rssBytes === undefined ? '' : `, last seen with ${Math.round(rssBytes / 2 ** 20)} MiB`
-  const words = said === '' ? '' : `: ${said}`
+  const last = lastWords(said)
+  const words = last === '' ? '' : `: ${last}`
   if (/heap out of memory|Allocation failed/.test(said)) {
     return { code: 'OOM', reason: `its heap was full${memory}; give it more by 'workerMemoryMb'` }
   }
@@ -35,8 +38,10 @@ export function failureOfStart(error: unknown): Failure {
   return { reason: message, isBefore: true, code: error instanceof StormError ? error.code : 'WORKER_NOT_STARTED' }
 }
 
-/** The end of what was said, fit for a sentence: without control characters, in one line, no longer than `lengthMax`. */
-export function lastWords(output: string, lengthMax = 500): string {
-  const line = output.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
-  return line.length <= lengthMax ? line : `…${line.slice(-lengthMax)}`
+/** What counts of the last output of a process, as one line without control characters. */
+function lastWords(said: string): string {
+  const lines = said.split('\n').filter((line) => line.trim() !== '')
+  const headline = lines.findLast((line) => /^(?:Uncaught )?(?:FATAL ERROR|\w*Error\b)/.test(line))
+  const line = (headline ?? lines.slice(-3).join(' ')).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+  return line.length <= wordsMax ? line : `${line.slice(0, wordsMax)}…`
 }

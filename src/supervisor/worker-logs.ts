@@ -6,7 +6,14 @@ export interface WorkerLogs {
   folderOf(topology: string, port: number): string
   read(request: ReadLog): LogChunk
   /** A line of the supervisor's in the worker's log. Never throws. */
-  note(topology: string, port: number, text: string): void
+  note(note: WorkerNote): void
   /** Of other topologies, only the newest logs are kept. */
   keep(topologies: readonly string[]): void
+}
+
+export interface WorkerNote {
+  readonly topology: string
+  readonly port: number
+  readonly level: 'info' | 'warn'
+  readonly text: string
 }

@@ -1,5 +1,4 @@
 import { closeSync, constants, copyFileSync, fstatSync, lstatSync, openSync, readSync, truncateSync } from 'node:fs'
-import { lastWords } from './worker-end.js'
 
 /**
  * The file that a worker's standard output and error go to: what is said past its log, such as the last words of a
@@ -7,7 +6,7 @@ import { lastWords } from './worker-end.js'
  * and emptied, and what is written in just that moment may be lost.
  */
 const bytesMax = 16 * 2 ** 20
-const tailBytes = 4_096
+const tailBytes = 16_384
 
 /** `from`: where what the new process says begins. */
 export function openOutput(path: string): { readonly file: number; readonly from: number } {
@@ -28,7 +27,7 @@ export function rotateOutput(path: string): void {
   }
 }
 
-/** The last words since `from`. */
+/** The last that was written since `from`. */
 export function endOfOutput(path: string, from: number): string {
   try {
     const file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW)
@@ -37,7 +36,7 @@ export function endOfOutput(path: string, from: number): string {
       const begin = Math.max(size - tailBytes, from <= size ? from : 0)
       const bytes = new Uint8Array(Math.max(0, size - begin))
       const count = readSync(file, bytes, 0, bytes.length, begin)
-      return lastWords(new TextDecoder().decode(bytes.subarray(0, count)))
+      return new TextDecoder().decode(bytes.subarray(0, count))
     } finally {
       closeSync(file)
     }

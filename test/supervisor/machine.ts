@@ -64,8 +64,8 @@ export class Machine implements SlotFolders, WorkerLauncher {
   /** Done with each new process. */
   onStart: (process: FakeProcess) => void = () => {}
 
-  #disk = new Map<number, { incarnation: number; launch?: WorkerLaunch | undefined; mark?: ProcessMark }>()
-  #errors = new Map<number, Beat['error']>()
+  readonly #disk = new Map<number, { incarnation: number; launch?: WorkerLaunch | undefined; mark?: ProcessMark }>()
+  readonly #errors = new Map<number, Beat['error']>()
   #daemon: SupervisorDaemon | undefined
   #events: NimbusLinkEvents | undefined
   #wanted: Wanted = {}
@@ -101,7 +101,7 @@ export class Machine implements SlotFolders, WorkerLauncher {
       logs: {
         folderOf: (topology, port) => `/logs/${topology}/${port}`,
         read: ({ request, from }) => ({ kind: 'logChunk', request, from, bytes: new Uint8Array([7]), size: 1 }),
-        note: (topology, port, text) => this.notes.push(`${topology} ${port}: ${text}`),
+        note: ({ topology, port, text }) => this.notes.push(`${topology} ${port}: ${text}`),
         keep: () => {},
       },
       artefacts: {

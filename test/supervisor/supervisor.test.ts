@@ -511,7 +511,7 @@ describe('supervisor: any history', () => {
           expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b))
         }
       }),
-      { numRuns: 400 },
+      { numRuns: 200 },
     )
   })
 })
