@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { BuildOptions, Message } from 'esbuild'
 import { StormError } from '../errors.js'
 import { listed } from '../stdx/listed.js'
@@ -50,7 +50,7 @@ async function bundle(file: string, { isLocal = false }: BundleOptions): Promise
   try {
     const { outputFiles, warnings } = await build({
       ...settingsFor(file, manifest),
-      ...(isLocal ? { sourceRoot: dirname(file) } : {}),
+      ...(isLocal ? { sourceRoot: join(dirname(file), '/') } : {}),
       plugins: [
         {
           name: 'the engine',

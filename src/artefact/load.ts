@@ -115,8 +115,17 @@ async function userCode<T>(what: string, run: () => T | Promise<T>): Promise<T> 
     const problems = problemsOf(error)
     if (problems !== undefined) throw new InvalidTopologyError(problems)
     const { message, stack } = describeError(error)
-    throw new StormError('TOPOLOGY_FAILED', `${what} threw ${stack ?? message}`, { cause: error })
+    const told = stack === undefined ? message : withoutOurs(stack)
+    throw new StormError('TOPOLOGY_FAILED', `${what} threw ${told}`, { cause: error })
   }
+}
+
+/** Without the frames of whoever called the user's code. */
+function withoutOurs(stack: string): string {
+  const lines = stack.split('\n')
+  const ours = pathToFileURL(engineFolder).href
+  const first = lines.findIndex((line) => line.trimStart().startsWith('at ') && line.includes(ours))
+  return (first < 0 ? lines : lines.slice(0, first)).join('\n')
 }
 
 function problemsOf(error: unknown): readonly Problem[] | undefined {

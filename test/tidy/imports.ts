@@ -18,6 +18,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   worker: ['executor', 'artefact', 'wire', 'cluster', 'grouping', 'acker', 'topology', 'stdx', 'errors'],
   local: ['nimbus', 'worker', 'executor', 'grouping', 'acker', 'topology', 'stdx', 'errors'],
   index: ['local', 'spouts', 'executor', 'topology', 'stdx', 'errors'],
+  cli: ['artefact', 'supervisor', 'local', 'nimbus', 'executor', 'cluster', 'topology', 'stdx', 'errors'],
   testing: ['index', 'local', 'executor', 'topology', 'stdx', 'errors'],
 }
 

@@ -1,0 +1,38 @@
+/** A topology as nimbus tells it in a list. */
+export interface TopologySummary {
+  readonly id: string
+  readonly name: string
+  readonly status: string
+  /** Of one that cannot run: its record is damaged. */
+  readonly problem?: string
+}
+
+/** As `/api/v2/topologies/:topology` has it. */
+export interface TopologyView extends TopologySummary {
+  /** Every spout is at its end, and nothing is pending. */
+  readonly exhausted: boolean
+  readonly pending: number
+  readonly owner: string
+  readonly workers: readonly WorkerView[]
+  /** Executors that have no slot. */
+  readonly unplaced: number
+}
+
+export interface WorkerView {
+  readonly supervisor: string
+  readonly host: string
+  readonly port: number
+  readonly state: string
+  readonly reason?: string
+  readonly isReady: boolean
+  readonly pid?: number
+  readonly restarts: number
+  readonly executors: number
+  readonly uptimeMs?: number
+  readonly rssBytes?: number
+}
+
+/** Of a topology by its name or id. */
+export function topologyPath(nameOrId: string, verb = ''): string {
+  return `/api/v2/topologies/${encodeURIComponent(nameOrId)}${verb === '' ? '' : `/${verb}`}`
+}
