@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../cluster/config.js'
@@ -61,7 +62,15 @@ export async function runSupervisor(config: Config, options: RunSupervisorOption
     const { workerStartMs: startMs, workerTimeoutMs: hungMs, workerMemoryMb } = config
     const limits = { startMs, hungMs, stopMs: 3_000, rssBytesMax: (workerMemoryMb + besidesHeapMb) * 2 ** 20 }
     const daemon = new SupervisorDaemon({
-      settings: { id, version, host: config.host ?? config.bind, ports, incarnation, session: randomUUID(), limits },
+      settings: {
+        id,
+        version,
+        host: config.host ?? (isWildcard(config.bind) ? hostname() : config.bind),
+        ports,
+        incarnation,
+        session: randomUUID(),
+        limits,
+      },
       bind: config.bind,
       nimbusUrl: config.nimbus,
       workerMemoryMb,
@@ -123,6 +132,11 @@ async function nextRecord(
   const stay = before.slice(0, slots)
   const more = ports === undefined ? await pickFreePorts(slots - stay.length, { taken: stay, bind, rng }) : []
   return { id, incarnation: incarnation + 1, ports: [...(ports ?? [...stay, ...more])].sort((a, b) => a - b) }
+}
+
+/** Every address of the machine, which is no address to call. */
+function isWildcard(bind: string): boolean {
+  return ['0.0.0.0', '::', '*'].includes(bind)
 }
 
 /** The token in a copy of nimbus' `supervisor-token` file. */

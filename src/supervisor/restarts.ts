@@ -23,8 +23,8 @@ export interface Failure {
   /** In words. */
   readonly reason: string
   readonly code?: string | undefined
-  /** No process came to be: the artefact is not there, the disk is full … */
-  readonly isBefore?: boolean
+  /** The machine is at fault, not the topology: the port is taken, the disk is full … In another slot it may go well. */
+  readonly isOfSlot?: boolean
   /** Not even the first restart is at once: it would end in the same way until somebody else has done something. */
   readonly mustWait?: boolean
 }
@@ -43,6 +43,7 @@ const delayMsMax = 30_000
 const healthyMs = 60_000
 const loopingMs = 60_000
 const loopingEnds = 5
+const hopelessFailures = 3
 
 /** The next restart, after a process that was ready for `readyMs` ended. */
 export function afterFailure(
@@ -63,6 +64,11 @@ export function afterFailure(
     dueAtMs: nowMs + delayMs(number, rng),
     last: failure,
   }
+}
+
+/** It is worth trying in another slot; here it is tried on, ever later. */
+export function isHopeless({ last, failures }: Restarts): boolean {
+  return last?.isOfSlot === true && failures >= hopelessFailures
 }
 
 /** Before the restart that follows so many others. */

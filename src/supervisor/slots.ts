@@ -1,6 +1,6 @@
 import type { RunningWorker } from '../cluster/records.js'
 import type { Rng } from '../stdx/rng.js'
-import { afterFailure, noRestarts, type Failure, type Restarts } from './restarts.js'
+import { afterFailure, isHopeless, noRestarts, type Failure, type Restarts } from './restarts.js'
 
 /**
  * One slot as a pure machine: what is wanted there, what is there, and the time give what to do next and why.
@@ -236,7 +236,7 @@ export function reportOf(slot: SlotState, wish: Work | undefined): RunningWorker
   const base = { port, ...work, incarnation, restarts: count }
   switch (occupant.kind) {
     case 'nobody': {
-      const state = last?.isBefore === true ? 'failed' : isLooping ? 'crash-looping' : 'backoff'
+      const state = isHopeless(restarts) ? 'failed' : isLooping ? 'crash-looping' : 'backoff'
       return { ...base, state, ...wordsOf(last) }
     }
     case 'preparing':

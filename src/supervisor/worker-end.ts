@@ -15,8 +15,10 @@ export function failureOfEnd(
   { error, rssBytes }: { readonly error: Beat['error'] | undefined; readonly rssBytes: number | undefined },
 ): Failure {
   if (error !== undefined) {
-    // Superseded: to start it again before nimbus or the supervisor's wish has changed leads to the same.
-    return { code: error.code, reason: error.message, ...(error.code === 'FENCED' ? { mustWait: true } : {}) }
+    const { code, message: reason } = error
+    if (code === 'PORT_IN_USE') return { code, reason, isOfSlot: true }
+    // Superseded: to start it again before nimbus has said more leads to the same.
+    return code === 'FENCED' ? { code, reason, mustWait: true } : { code, reason }
   }
   const memory = rssBytes === undefined ? '' : `, last seen with ${Math.round(rssBytes / 2 ** 20)} MiB`
   const last = lastWords(said)
@@ -34,8 +36,10 @@ export function failureOfEnd(
 
 /** Why no process came to be. */
 export function failureOfStart(error: unknown): Failure {
-  const { message } = describeError(error)
-  return { reason: message, isBefore: true, code: error instanceof StormError ? error.code : 'WORKER_NOT_STARTED' }
+  const { message: reason } = describeError(error)
+  const code = error instanceof StormError ? error.code : 'WORKER_NOT_STARTED'
+  // Nimbus can't be reached from another slot, either.
+  return code === 'ARTEFACT_UNAVAILABLE' ? { code, reason } : { code, reason, isOfSlot: true }
 }
 
 /** What counts of the last output of a process, as one line without control characters. */

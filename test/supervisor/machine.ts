@@ -367,3 +367,4 @@ export class Machine implements SlotFolders, WorkerLauncher {
 
 export const noSpace = new StormError('NO_SPACE', 'There is no space left for slot.json.')
 export const mismatch = new StormError('ARTEFACT_MISMATCH', 'The artefact aaa… is not what it should be.')
+export const unavailable = new StormError('ARTEFACT_UNAVAILABLE', "The artefact aaa… can't be fetched.")

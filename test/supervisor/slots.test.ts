@@ -48,6 +48,12 @@ const failedTwice = ended(
   middle,
 )
 
+const hopeless = [0, 1, 2].reduce(
+  (slot) =>
+    ended(acted(slot, { kind: 'start', reason: '' }, work, 0), { reason: 'no', code: 'X', isOfSlot: true }, 5, middle),
+  empty,
+)
+
 describe('slots', () => {
   const keep = (reason: string, untilMs?: number) => ({
     kind: 'keep',
@@ -143,10 +149,16 @@ describe('slots', () => {
       { ...base, incarnation: 8, state: 'backoff', restarts: 2, reason: 'it exited with 1' },
     ],
     [
-      'no process came to be',
+      'failed for good',
       work,
-      ended(preparing, { reason: 'no such artefact', code: 'X', isBefore: true }, 5, middle),
-      { ...base, incarnation: 6, state: 'failed', restarts: 1, reason: 'no such artefact', code: 'X' },
+      hopeless,
+      { ...base, incarnation: 6, state: 'failed', restarts: 3, reason: 'no', code: 'X' },
+    ],
+    [
+      'failed for good, and tried all the same',
+      work,
+      acted(hopeless, { kind: 'start', reason: '' }, work, 9_000),
+      { ...base, incarnation: 6, state: 'starting', restarts: 3, reason: 'no', code: 'X' },
     ],
   ]
   test.each(reports)('slots: report: %s', (_, wish, slot, report) => {
@@ -304,7 +316,7 @@ describe('slots: any history', () => {
           break
         }
         case 'not prepared':
-          if (kind === 'preparing') this.slot = ended(this.slot, { reason: 'no', isBefore: true }, this.nowMs, this.rng)
+          if (kind === 'preparing') this.slot = ended(this.slot, { reason: 'no', isOfSlot: true }, this.nowMs, this.rng)
           break
         case 'launched':
           if (kind !== 'launching') break
@@ -313,7 +325,7 @@ describe('slots: any history', () => {
           this.slot = launched(this.slot, mark, this.nowMs)
           break
         case 'not launched':
-          if (kind === 'launching') this.slot = ended(this.slot, { reason: 'no', isBefore: true }, this.nowMs, this.rng)
+          if (kind === 'launching') this.slot = ended(this.slot, { reason: 'no', isOfSlot: true }, this.nowMs, this.rng)
           break
       }
       this.settle()

@@ -1,7 +1,7 @@
 // Guards: a supervisor runs what nimbus wants, ends nobody else, and goes on when nimbus or it itself is away.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Machine, mismatch, noSpace, type FakeProcess, type Wanted } from './machine.js'
+import { Machine, mismatch, noSpace, unavailable, type FakeProcess, type Wanted } from './machine.js'
 
 /** A machine on which one worker runs. */
 async function running(seed?: number): Promise<Machine> {
@@ -183,12 +183,21 @@ describe('supervisor', () => {
     machine.artefactFailure = mismatch
     await machine.start()
     await machine.wish({ 6_700: ['words', 1] })
-    await machine.run(1_500)
+    await machine.run(1_300)
     expect(machine.reported).toMatchObject([{ state: 'failed', code: 'ARTEFACT_MISMATCH' }])
     expect(machine.processes).toEqual([])
     machine.artefactFailure = undefined
     await machine.run(5_000)
     expect(machine.states).toBe('6700 words 1 running')
+  })
+
+  test('supervisor: no artefact because nimbus is silent: is no fault of the slot', async () => {
+    const machine = new Machine()
+    machine.artefactFailure = unavailable
+    await machine.start()
+    await machine.wish({ 6_700: ['words', 1] })
+    await machine.run(2_000)
+    expect(machine.reported).toMatchObject([{ state: 'backoff', code: 'ARTEFACT_UNAVAILABLE' }])
   })
 
   test('supervisor: a full disk: starts nobody, and leaves what runs', async () => {
