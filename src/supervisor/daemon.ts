@@ -61,8 +61,10 @@ export class SupervisorDaemon {
   constructor(parts: DaemonParts) {
     this.#parts = parts
     this.#core = new Supervisor(parts.settings, parts.traces.map(found), parts.rng, parts.clock.now())
-    for (const { port, incarnation, worker } of parts.traces) {
-      if (worker !== undefined) parts.launcher.adopt(worker.mark, (end) => this.#ended(port, incarnation, end))
+    for (const { port, incarnation, worker, launch } of parts.traces) {
+      if (worker === undefined) continue
+      const outputPath = launch === undefined ? undefined : outputIn(launch.logDir)
+      parts.launcher.adopt({ mark: worker.mark, outputPath }, (end) => this.#ended(port, incarnation, end))
     }
   }
 
@@ -185,7 +187,7 @@ export class SupervisorDaemon {
     try {
       const logDir = logs.folderOf(wish.topology.id, port)
       const { launchPath, dataDir } = slots.begin(this.#launchOf(wish, incarnation, artefactPath, logDir))
-      const order = { launchPath, cwd: dataDir, outputPath: `${logDir}/worker.out`, memoryMb }
+      const order = { launchPath, cwd: dataDir, outputPath: outputIn(logDir), memoryMb }
       const mark = await launcher.launch(order, (end) => this.#ended(port, incarnation, end))
       // Should this fail, the process is still found by its argument.
       this.#attempt('write down a process', () => slots.started(port, mark))
@@ -236,6 +238,10 @@ export class SupervisorDaemon {
       this.#parts.log('warn', `Could not ${what}: ${describeError(error).message}`)
     }
   }
+}
+
+function outputIn(logDir: string): string {
+  return `${logDir}/worker.out`
 }
 
 function found({ port, incarnation, launch, worker }: SlotTrace): FoundSlot {

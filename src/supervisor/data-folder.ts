@@ -94,7 +94,17 @@ export class DataFolder implements SlotFolders {
   /** What an earlier supervisor left in the slots, of `ports` and of any other. */
   traces(ports: readonly number[]): SlotTrace[] {
     const known = readdirSync(join(this.#path, 'slots')).flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []))
-    return [...new Set([...ports, ...known])].sort((a, b) => a - b).map((port) => this.#trace(port))
+    const all = [...new Set([...ports, ...known])].sort((a, b) => a - b)
+    const traces = all.map((port) => this.#trace(port))
+    // There was no time to write down who was started: it is known by its argument.
+    const unknown = traces.flatMap(({ port, record, worker }) => (record && !worker ? [this.#slot(port).launch] : []))
+    const found = processesWith(unknown)
+    return traces.map(({ port, record, launch, worker }) => {
+      const mark = worker ?? found.get(this.#slot(port).launch)
+      if (record === undefined) return { port, incarnation: 0, launch: undefined, worker: undefined }
+      const { incarnation, topology, since } = record
+      return { port, incarnation, launch, worker: mark && { topology, since, mark } }
+    })
   }
 
   begin(launch: Omit<WorkerLaunch, 'dataDir'>): SlotFiles {
@@ -143,19 +153,11 @@ export class DataFolder implements SlotFolders {
     for (const path of [launch, beat, data]) unusable(path, () => rmSync(path, { recursive: true, force: true }))
   }
 
-  #trace(port: number): SlotTrace {
+  #trace(port: number) {
     const paths = this.#slot(port)
     const record = readRecord(paths.record, slotShape)
-    if (record === undefined) return { port, incarnation: 0, launch: undefined, worker: undefined }
-    const { incarnation, topology, since } = record
-    const mark = this.#processOf(record, paths.launch)
-    return { port, incarnation, launch: readLaunch(paths.launch), worker: mark && { topology, since, mark } }
-  }
-
-  /** Its process, if it runs: the one written down, or, if there was no time for that, the one with its argument. */
-  #processOf({ mark }: SlotRecord, launchPath: string): ProcessMark | undefined {
-    if (mark !== undefined && isRunning(mark)) return mark
-    return processesWith(launchPath)[0]
+    const worker = record?.mark !== undefined && isRunning(record.mark) ? record.mark : undefined
+    return { port, record, launch: readLaunch(paths.launch), worker }
   }
 
   #slot(port: number) {

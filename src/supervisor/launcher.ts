@@ -12,6 +12,13 @@ export interface WorkerOrder {
   readonly memoryMb: number
 }
 
+/** A process that an earlier supervisor started. */
+export interface FoundProcess {
+  readonly mark: ProcessMark
+  /** Where its output goes, if that is known. */
+  readonly outputPath: string | undefined
+}
+
 /** How a process ended. */
 export interface WorkerEnd {
   /** Neither of these: it was not a child of this process, so nobody was told. */
@@ -31,7 +38,7 @@ export interface WorkerLauncher {
   /** Rejects if there is no process then. */
   launch(order: WorkerOrder, onEnd: (end: WorkerEnd) => void): Promise<ProcessMark>
   /** Watches a process that is there already; one that has gone in the meantime is told as ended. */
-  adopt(mark: ProcessMark, onEnd: (end: WorkerEnd) => void): void
+  adopt(found: FoundProcess, onEnd: (end: WorkerEnd) => void): void
   /** Never reaches another process that has got the same pid. SIGKILL also ends what the process has started. */
   signal(mark: ProcessMark, signal: 'SIGTERM' | 'SIGKILL'): void
   /** The memory that it takes; undefined where the system does not tell. */

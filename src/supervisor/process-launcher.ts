@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { StormError } from '../errors.js'
-import type { WorkerEnd, WorkerLauncher, WorkerOrder } from './launcher.js'
+import type { FoundProcess, WorkerEnd, WorkerLauncher, WorkerOrder } from './launcher.js'
 import { isRunning, leftOf, markOf, rssBytesOf } from './process-table.js'
 import type { ProcessMark } from './slots.js'
-import { endOfOutput, openOutput, rotateOutput } from './worker-output.js'
+import { endOfOutput, openOutput, outputSize, rotateOutput } from './worker-output.js'
 
 /** What a worker may see of its supervisor's environment: where things are, and how people read. No secret is there. */
 const environment = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'LC_CTYPE', 'TZ', 'TMPDIR']
@@ -15,7 +15,8 @@ interface Watched {
   readonly onEnd: (end: WorkerEnd) => void
   /** Undefined: it was adopted, and has to be looked after. */
   readonly child?: ChildProcess
-  readonly output?: string
+  /** Its file, and where in it what this process said begins, or what it said since it was adopted. */
+  readonly output: { readonly path: string; readonly from: number } | undefined
 }
 
 /**
@@ -65,16 +66,16 @@ export class ProcessLauncher implements WorkerLauncher {
       // Told once: that it ended is what counts, and its exit comes before what went wrong with a signal.
       child.on('error', () => {})
       child.once('exit', (exitCode, signal) => {
-        const said = endOfOutput(outputPath, from)
-        this.#end(mark, { exitCode: exitCode ?? undefined, signal: signal ?? undefined, said })
+        this.#end(mark, { exitCode: exitCode ?? undefined, signal: signal ?? undefined })
       })
-      this.#watched.set(keyOf(mark), { mark, onEnd, child, output: outputPath })
+      this.#watched.set(keyOf(mark), { mark, onEnd, child, output: { path: outputPath, from } })
       resolve(mark)
     })
   }
 
-  adopt(mark: ProcessMark, onEnd: (end: WorkerEnd) => void): void {
-    this.#watched.set(keyOf(mark), { mark, onEnd })
+  adopt({ mark, outputPath }: FoundProcess, onEnd: (end: WorkerEnd) => void): void {
+    const output = outputPath === undefined ? undefined : { path: outputPath, from: outputSize(outputPath) }
+    this.#watched.set(keyOf(mark), { mark, onEnd, output })
   }
 
   signal(mark: ProcessMark, signal: 'SIGTERM' | 'SIGKILL'): void {
@@ -95,16 +96,17 @@ export class ProcessLauncher implements WorkerLauncher {
 
   #watch(): void {
     for (const { mark, child, output } of this.#watched.values()) {
-      if (output !== undefined) rotateOutput(output)
-      if (child === undefined && !isRunning(mark)) this.#end(mark, { said: '' })
+      if (output !== undefined) rotateOutput(output.path)
+      if (child === undefined && !isRunning(mark)) this.#end(mark, {})
     }
   }
 
-  #end(mark: ProcessMark, end: WorkerEnd): void {
+  #end(mark: ProcessMark, how: Omit<WorkerEnd, 'said'>): void {
     const watched = this.#watched.get(keyOf(mark))
     if (!this.#watched.delete(keyOf(mark)) || watched === undefined) return
     for (const left of leftOf(mark.pid)) if (isRunning(left)) send(left.pid, 'SIGKILL')
-    watched.onEnd(end)
+    const { output, onEnd } = watched
+    onEnd({ ...how, said: output === undefined ? '' : endOfOutput(output.path, output.from) })
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync } from 'node:fs'
 import type { ProcessMark } from './slots.js'
 
 /**
@@ -26,15 +26,36 @@ export function isRunning({ pid, startTime }: ProcessMark): boolean {
   return markOf(pid)?.startTime === startTime
 }
 
-/** The processes whose last argument is this one. */
-export function processesWith(argument: string): ProcessMark[] {
-  const pids = hasProc
-    ? pidsOfProc().filter((pid) => read(`/proc/${pid}/cmdline`)?.split('\0').at(-2) === argument)
-    : ps(['-axo', 'pid=,command='])
-        .split('\n')
-        .filter((line) => line.endsWith(` ${argument}`))
-        .map((line) => Number.parseInt(line, 10))
-  return pids.flatMap((pid) => markOf(pid) ?? [])
+/** This user's processes whose last argument is one of these, by that argument. */
+export function processesWith(wanted: readonly string[]): Map<string, ProcessMark> {
+  const found = new Map<string, ProcessMark>()
+  if (wanted.length === 0) return found
+  for (const [pid, argument] of lastArguments()) {
+    const mark = wanted.includes(argument) ? markOf(pid) : undefined
+    if (mark !== undefined) found.set(argument, mark)
+  }
+  return found
+}
+
+function lastArguments(): [pid: number, argument: string][] {
+  if (hasProc) {
+    return pidsOfProc().flatMap((pid) => {
+      const argument = isOurs(pid) ? read(`/proc/${pid}/cmdline`)?.split('\0').at(-2) : undefined
+      return argument === undefined ? [] : [[pid, argument]]
+    })
+  }
+  // Arguments are not told apart there; a path with a space in it is not found.
+  return ps(['-xo', 'pid=,command='])
+    .split('\n')
+    .map((line) => [Number.parseInt(line, 10), line.slice(line.lastIndexOf(' ') + 1)])
+}
+
+function isOurs(pid: number): boolean {
+  try {
+    return lstatSync(`/proc/${pid}`).uid === process.getuid?.()
+  } catch {
+    return false
+  }
 }
 
 /** What a process that led a session has left of it when it ended. */

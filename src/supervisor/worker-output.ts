@@ -16,6 +16,15 @@ export function openOutput(path: string): { readonly file: number; readonly from
   return { file, from: fstatSync(file).size }
 }
 
+/** 0 if there is none. */
+export function outputSize(path: string): number {
+  try {
+    return lstatSync(path).size
+  } catch {
+    return 0
+  }
+}
+
 export function rotateOutput(path: string): void {
   try {
     const stat = lstatSync(path)

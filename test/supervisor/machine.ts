@@ -5,7 +5,7 @@ import { StormError } from '../../src/errors.js'
 import type { Clock } from '../../src/stdx/clock.js'
 import { seededRng } from '../../src/stdx/rng.js'
 import { SupervisorDaemon } from '../../src/supervisor/daemon.js'
-import type { WorkerEnd, WorkerLauncher } from '../../src/supervisor/launcher.js'
+import type { FoundProcess, WorkerEnd, WorkerLauncher } from '../../src/supervisor/launcher.js'
 import type { NimbusLinkEvents } from '../../src/supervisor/nimbus-link.js'
 import type { SlotFolders, SlotTrace } from '../../src/supervisor/slot-folders.js'
 import type { ProcessMark } from '../../src/supervisor/slots.js'
@@ -273,7 +273,7 @@ export class Machine implements SlotFolders, WorkerLauncher {
     return Promise.resolve(process.mark)
   }
 
-  adopt(mark: ProcessMark, onEnd: (end: WorkerEnd) => void): void {
+  adopt({ mark }: FoundProcess, onEnd: (end: WorkerEnd) => void): void {
     const process = this.#processOf(mark)
     if (process !== undefined) process.onEnd = (end) => onEnd({ said: end.said })
   }
