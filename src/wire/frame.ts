@@ -1,3 +1,4 @@
+import { assert } from '../stdx/assert.js'
 import { Arena } from './arena.js'
 import { crc32c } from './crc32c.js'
 
@@ -38,11 +39,9 @@ export const FrameType = {
   tuples: 7,
   acks: 8,
   control: 9,
-  /** The sender will send no more, and why. */
-  farewell: 10,
 } as const
 export type FrameType = (typeof FrameType)[keyof typeof FrameType]
-const typeMax = FrameType.farewell
+const typeMax = FrameType.control
 
 /** What all frames of one sender on one connection have in common. */
 export interface FrameOrigin {
@@ -120,6 +119,17 @@ export class Frames implements FrameOrigin {
     view.setUint32(frameAt + 40, end - bodyAt, true)
     view.setInt32(frameAt + 4, crc32c(out, frameAt + 8, end), true)
     return out.bytes.slice(frameAt, end)
+  }
+
+  /** The same frame as one of another connection. */
+  readdress(frame: Uint8Array, origin: FrameOrigin, sequence: number): Uint8Array {
+    return this.write(frame[9] as FrameType, origin, sequence, new Bytes(frame.subarray(headerBytes)))
+  }
+
+  /** Puts the body of a frame of our own where `read` puts those that have come. */
+  load(frame: Uint8Array): void {
+    const problem = this.read(frame)
+    assert(problem === undefined, `a frame of our own is whole: ${problem}`)
   }
 
   /**

@@ -4,10 +4,14 @@ import { describeValue } from '../stdx/describe-error.js'
 import { depthMax, scanMessagePack } from './scan.js'
 import type { Text } from './text.js'
 
-/** Items and properties that one value may have in all. */
-const partsMax = 100_000
-/** Bytes of its texts, bytes and typed arrays, at the least. Looked at before anything is copied. */
-const bytesMax = 1_048_576
+export interface PackerLimits {
+  /** Items and properties that one value may have in all. */
+  readonly partsMax: number
+  /** Bytes of its texts, bytes and typed arrays, at the least. Looked at before anything is copied. */
+  readonly bytesMax: number
+}
+
+const tupleLimits: PackerLimits = { partsMax: 100_000, bytesMax: 1_048_576 }
 
 /**
  * Values as bytes, by `msgpackr`: a value arrives deep-equal, or packing throws UNENCODABLE_VALUE.
@@ -35,13 +39,15 @@ export class ValuePacker {
     bundleStrings: false,
     copyBuffers: true,
   })
+  readonly #limits: PackerLimits
   #partsLeft = 0
   #bytesLeft = 0
   /** Where in the value we are, from the outside in. */
   readonly #path: (string | number)[] = []
 
-  constructor(text: Text) {
+  constructor(text: Text, limits = tupleLimits) {
     this.#text = text
+    this.#limits = limits
   }
 
   /** The bytes stand until the next call. */
@@ -55,8 +61,8 @@ export class ValuePacker {
    * carry it as it is.
    */
   check(value: unknown): boolean {
-    this.#partsLeft = partsMax
-    this.#bytesLeft = bytesMax
+    this.#partsLeft = this.#limits.partsMax
+    this.#bytesLeft = this.#limits.bytesMax
     return this.#isPlain(value, 0)
   }
 
@@ -159,7 +165,7 @@ export class ValuePacker {
 
   #count(parts: number, depth: number): void {
     this.#partsLeft -= parts
-    if (this.#partsLeft < 0) this.#refuse(`more than ${partsMax} parts`, depth)
+    if (this.#partsLeft < 0) this.#refuse(`more than ${this.#limits.partsMax} parts`, depth)
   }
 
   #refuse(what: string, depth: number): never {
