@@ -33,7 +33,11 @@ export class Count extends BasicBolt<{ word: string }> {
 
   override execute({ isTick, values: { word } }: Tuple<{ word: string }>): void | Promise<void> {
     if (isTick) return this.#tell()
-    this.#counts.set(word, (this.#counts.get(word) ?? 0) + 1)
+    const count = this.#counts.get(word)
+    // A word is kept for good at its first sight, and as a string of its own: the one that came may be a view of a longer
+    // one, which would be kept with it.
+    if (count === undefined) this.#counts.set(Buffer.from(word).toString(), 1)
+    else this.#counts.set(word, count + 1)
     this.#hasChanged = true
     return undefined
   }

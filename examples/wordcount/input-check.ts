@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 
 /** A file with a NUL in so many bytes from its start is no text. */
@@ -12,10 +13,19 @@ export async function wrongInput(paths: readonly string[]): Promise<string | und
     return "standard input ('-') is named more than once, and can be read only once"
   }
   for (const path of paths) {
-    const wrong = path === '-' ? undefined : await wrongFile(path)
+    const wrong = path === '-' ? wrongStandardInput() : await wrongFile(path)
     if (wrong !== undefined) return wrong
   }
   return undefined
+}
+
+/** Node gives an empty text for a folder. */
+function wrongStandardInput(): string | undefined {
+  try {
+    return fstatSync(0).isDirectory() ? "standard input ('-') is a directory" : undefined
+  } catch (error) {
+    return `standard input ('-') ${told(error)}`
+  }
 }
 
 async function wrongFile(path: string): Promise<string | undefined> {

@@ -50,7 +50,7 @@ function isSpace(code: number): boolean {
 
 /**
  * A part of a line, cut out for good. JavaScript engines make a longer part of a string a view of the whole, so a word
- * in a table of counts would keep all of its line; putting it together anew makes a string of its own.
+ * that stays somewhere, in a queue or a cache, would keep all of its line; put together anew, it keeps but itself.
  */
 function wordOf(line: string, start: number, end: number): string {
   const word = line.slice(start, end)

@@ -147,7 +147,7 @@ describe('topology', () => {
     const run = await cluster.submit(wordCount([input], () => ({ ended: (counts) => void tables.push(counts) })))
     await run.settled()
     await run.kill()
-    expect(rowsOf(tables, 2)).toEqual([
+    expect([...rowsOf(tables, 2)]).toEqual([
       { word: 'a', count: 3 },
       { word: 'b', count: 2 },
     ])

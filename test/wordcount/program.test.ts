@@ -198,6 +198,12 @@ describe('wordcount: bad input', () => {
     })
   })
 
+  test('wordcount: bad input: a folder as standard input', () => {
+    const command = `'${process.execPath}' '${program.path}' - < .`
+    const { status, stderr } = spawnSync('sh', ['-c', command], { cwd: program.folder })
+    expect([status, String(stderr)]).toEqual([2, "wordcount: standard input ('-') is a directory.\n"])
+  })
+
   test('wordcount: bad input: nothing at all gets the usage', async () => {
     const { code, stdout, stderr } = await program.run([])
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })

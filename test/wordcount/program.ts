@@ -13,15 +13,20 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** The word count program in a folder of its own, for texts to stand beside it. */
+/** A program made of TypeScript, the word count unless told otherwise, in a folder of its own for texts to stand in. */
 export class Program {
-  readonly folder = mkdtempSync(join(tmpdir(), 'storm-ts-wordcount-'))
-  readonly path = join(this.folder, 'wordcount.mjs')
+  readonly folder = mkdtempSync(join(tmpdir(), 'storm-ts-program-'))
+  readonly path = join(this.folder, 'program.mjs')
+  readonly #source: string
+
+  constructor(source = 'examples/wordcount/main.ts') {
+    this.#source = join(root, source)
+  }
 
   /** Made of the sources as they are, so that nobody waits for a compiler or builds into another's folder. */
   async build(): Promise<void> {
     await build({
-      entryPoints: [join(root, 'examples/wordcount/main.ts')],
+      entryPoints: [this.#source],
       outfile: this.path,
       bundle: true,
       platform: 'node',
