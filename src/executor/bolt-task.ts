@@ -162,7 +162,7 @@ export class BoltTask implements Steppable, Source {
       if (tuple === undefined) break
       const { lane } = tuple
       lane.input.executed++
-      if (lane.credit !== null) lane.credit.taken()
+      if (lane.credit !== null) lane.credit.consumed()
       if (++this.#sinceSample >= this.#parts.sampleEvery || this.#parts.hooks.any) this.#executeMeasured(tuple)
       else this.#execute(tuple)
     }

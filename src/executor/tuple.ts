@@ -15,7 +15,7 @@ export interface Destination {
 
 /** Told of each tuple that was taken out of an inbox: how a sender in another worker learns that there is room again. */
 export interface LaneCredit {
-  taken(): void
+  consumed(): void
 }
 
 /**

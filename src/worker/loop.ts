@@ -17,6 +17,7 @@ export class Loop implements Scheduler {
   readonly #ready = new Ring<Steppable>()
   readonly #tasks: Steppable[] = []
   readonly #idleListeners = new Set<() => void>()
+  readonly #turnListeners: (() => void)[] = []
   #state: 'asleep' | 'called' | 'turning' | 'stopped' = 'asleep'
   #cancelAlarm: (() => void) | undefined
   readonly #turn = () => this.#runTurn()
@@ -39,6 +40,16 @@ export class Loop implements Scheduler {
     task.queued = true
     this.#ready.push(task)
     if (this.#state === 'asleep') this.#call()
+  }
+
+  /** Has a turn soon although no task has work: something is to be done at its end. */
+  wake(): void {
+    if (this.#state === 'asleep') this.#call()
+  }
+
+  /** Calls back at the end of each turn. */
+  onTurnEnd(listener: () => void): void {
+    this.#turnListeners.push(listener)
   }
 
   /** Calls back whenever no task has work, until the returned function is called. */
@@ -85,6 +96,7 @@ export class Loop implements Scheduler {
       else if (task.batch < stepBatch) task.batch = Math.min(stepBatch, task.batch * 2)
       if (++steps >= turnStepsMax || this.turnMs - startMs >= turnMsMax) break
     }
+    for (const listener of this.#turnListeners) listener()
     if (ready.size > 0) {
       this.#state = 'called'
       this.#clock.yield(this.#turn)

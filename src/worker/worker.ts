@@ -114,6 +114,11 @@ export class Worker {
     )
   }
 
+  /** The acker of this place among all of the topology, wherever it is. */
+  ackTarget(index: number): AckTarget | undefined {
+    return this.#ackTargets[index]
+  }
+
   activate(): void {
     for (const spout of this.spouts) spout.activate()
   }

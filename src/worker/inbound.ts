@@ -1,0 +1,138 @@
+import type { AckTarget, VerdictTarget } from '../executor/ack-target.js'
+import { Lane, TaskTuple, type TaskId } from '../executor/tuple.js'
+import type { AckSink } from '../wire/ack-codec.js'
+import { ReceiveCredit } from '../wire/credits.js'
+import type { WireStream } from '../wire/streams.js'
+import type { TupleSink } from '../wire/tuple-codec.js'
+import type { Transfer } from './transfer.js'
+
+/**
+ * What comes from one other worker, handed to the tasks here. What is for a task that is not here is counted and
+ * dropped: the peer is behind with its assignment, and the trees concerned time out.
+ */
+export class Inbound implements TupleSink, AckSink {
+  /** Tuples, ack tuples and verdicts for tasks that are not here. */
+  misdirected = 0
+  readonly #transfer: Transfer
+  readonly #streams: readonly WireStream[]
+  readonly #ackers: readonly TaskId[]
+  readonly #grant: (task: TaskId, total: number) => void
+  /** By target task, then by source task and stream in one number. */
+  readonly #lanes: (Map<number, Lane> | undefined)[] = []
+  readonly #credits = new Map<TaskId, ReceiveCredit>()
+
+  /** `ackers`: the tasks of the topology's ackers, in the order in which tuples name them. */
+  constructor(
+    transfer: Transfer,
+    streams: readonly WireStream[],
+    ackers: readonly TaskId[],
+    grant: (task: TaskId, total: number) => void,
+  ) {
+    this.#transfer = transfer
+    this.#ackers = ackers
+    this.#streams = streams
+    this.#grant = grant
+  }
+
+  /** The link has begun anew: what waits of before grants nothing any more. */
+  restart(): void {
+    for (const credit of this.#credits.values()) credit.restart()
+  }
+
+  tuple(
+    sourceTask: TaskId,
+    stream: number,
+    targetTask: TaskId,
+    values: object,
+    acker: number,
+    rootLo: number,
+    rootHi: number,
+    checkLo: number,
+    checkHi: number,
+    more: number[] | null,
+  ): void {
+    const lane =
+      this.#lanes[targetTask]?.get(sourceTask * this.#streams.length + stream) ??
+      this.#open(sourceTask, stream, targetTask)
+    if (lane === undefined) {
+      this.misdirected++
+      return
+    }
+    const tuple = new TaskTuple(values, lane, acker, rootLo, rootHi, checkLo, checkHi)
+    tuple.more = more
+    ;(lane.credit as ReceiveCredit).received()
+    lane.destination.push(tuple)
+  }
+
+  init(
+    acker: number,
+    rootLo: number,
+    rootHi: number,
+    checkLo: number,
+    checkHi: number,
+    spoutTask: TaskId,
+    pendingSlot: number,
+  ): void {
+    this.#acker(acker)?.init(rootLo, rootHi, checkLo, checkHi, spoutTask, pendingSlot)
+  }
+
+  ack(acker: number, rootLo: number, rootHi: number, checkLo: number, checkHi: number): void {
+    this.#acker(acker)?.ack(rootLo, rootHi, checkLo, checkHi)
+  }
+
+  fail(acker: number, rootLo: number, rootHi: number, reason: number): void {
+    this.#acker(acker)?.fail(rootLo, rootHi, reason)
+  }
+
+  resetTimeout(acker: number, rootLo: number, rootHi: number): void {
+    this.#acker(acker)?.resetTimeout(rootLo, rootHi)
+  }
+
+  verdict(spoutTask: TaskId, pendingSlot: number, rootLo: number, rootHi: number, reason: number): void {
+    this.#spout(spoutTask)?.verdict(pendingSlot, rootLo, rootHi, reason)
+  }
+
+  timeoutReset(spoutTask: TaskId, pendingSlot: number, rootLo: number, rootHi: number): void {
+    this.#spout(spoutTask)?.timeoutReset(pendingSlot, rootLo, rootHi)
+  }
+
+  #acker(index: number): AckTarget | undefined {
+    const acker = this.#transfer.localAcker(this.#ackers[index] ?? -1)
+    if (acker === undefined) this.misdirected++
+    return acker
+  }
+
+  #spout(task: TaskId): VerdictTarget | undefined {
+    const spout = this.#transfer.localSpout(task)
+    if (spout === undefined) this.misdirected++
+    return spout
+  }
+
+  #open(sourceTask: TaskId, number: number, targetTask: TaskId): Lane | undefined {
+    const bolt = this.#transfer.localBolt(targetTask)
+    const stream = this.#streams[number]
+    if (bolt === undefined || stream === undefined) return undefined
+    const input = bolt.input(stream.component, stream.stream)
+    const lane = new Lane(
+      stream.component,
+      stream.stream,
+      sourceTask,
+      false,
+      targetTask,
+      bolt.inbox,
+      input,
+      this.#credit(targetTask, bolt.inboxLimit),
+    )
+    ;(this.#lanes[targetTask] ??= new Map()).set(sourceTask * this.#streams.length + number, lane)
+    return lane
+  }
+
+  #credit(task: TaskId, inboxLimit: number): ReceiveCredit {
+    let credit = this.#credits.get(task)
+    if (credit === undefined) {
+      credit = new ReceiveCredit(inboxLimit, (total) => this.#grant(task, total))
+      this.#credits.set(task, credit)
+    }
+    return credit
+  }
+}

@@ -1,0 +1,156 @@
+// Guards: a topology over several workers is the same topology: every tuple crosses once, every tree gets its verdict.
+import { beforeAll, describe, expect, test } from 'vitest'
+import { TopologyBuilder, basicBolt, listSpout, stream, t, type Topology } from 'storm-ts'
+import { VirtualClock } from 'storm-ts/testing'
+import { layoutOf } from '../../src/cluster/layout.js'
+import type { Assignment, WorkerAssignment, WorkerTopology } from '../../src/cluster/records.js'
+import { loadKeyHash, type KeyHash } from '../../src/grouping/hash.js'
+import { placeExecutors } from '../../src/nimbus/scheduler.js'
+import { seededRng } from '../../src/stdx/rng.js'
+import { specOf } from '../../src/topology/topology.js'
+import { Loopback } from '../../src/wire/loopback.js'
+import { deriveKey, nodeSecrets } from '../../src/wire/node-secrets.js'
+import { plainText } from '../../src/wire/text.js'
+import { WorkerProcess, type ProcessEnd } from '../../src/worker/process.js'
+
+let hash: KeyHash
+beforeAll(async () => {
+  hash = await loadKeyHash()
+})
+
+const Line = stream({ n: t.number, line: t.string })
+const Word = stream({ word: t.string })
+
+/** Lines → words → counts; what the sink saw, and what the spout was told. */
+function wordTopology(lines: number) {
+  const counts = new Map<string, number>()
+  const split = basicBolt({
+    input: Line,
+    outputs: Word,
+    execute({ values }, out) {
+      for (const word of values.line.split(' ')) out.emit({ word })
+    },
+  })
+  const count = basicBolt({
+    input: Word,
+    execute({ values }) {
+      counts.set(values.word, (counts.get(values.word) ?? 0) + 1)
+    },
+  })
+  const builder = new TopologyBuilder('words')
+  const list = Array.from({ length: lines }, (_, n) => ({ n, line: `a b${n % 7} a` }))
+  const source = builder.setSpout('lines', listSpout(Line, list), 2)
+  const words = builder.setBolt('split', split, 3).shuffleGrouping(source)
+  builder.setBolt('count', count, 3).fieldsGrouping(words, ['word'])
+  return { topology: builder.createTopology({ inboxLimit: 16, messageTimeoutMs: 30_000 }), counts }
+}
+
+interface Rig {
+  readonly clock: VirtualClock
+  readonly loopback: Loopback
+  readonly workers: (WorkerProcess | undefined)[]
+  readonly ends: (ProcessEnd | undefined)[][]
+  start(index: number, incarnation: number): void
+  listening: (() => void)[]
+}
+
+/** So many workers of one topology, on virtual time and links within this process, without a nimbus. */
+function rig(topology: Topology, workerCount: number): Rig {
+  const spec = specOf(topology)
+  const clock = new VirtualClock()
+  const loopback = new Loopback({ clock, delayMs: () => 1 })
+  const tasks: Record<string, number> = {}
+  for (const component of spec.components.values()) tasks[component.id] = component.taskCount ?? component.parallelism
+  const shape = { ackers: workerCount, tasks, executors: tasks }
+  const record: WorkerTopology = {
+    id: 'words-1-0',
+    number: 1,
+    name: 'words',
+    artefact: '0'.repeat(64),
+    args: [],
+    cwd: '/',
+    options: {},
+    ...shape,
+  }
+  const workers: WorkerAssignment[] = placeExecutors(layoutOf(record).executors, workerCount).map(
+    (executors, index) => ({
+      slot: { supervisor: 's', port: 6_700 + index },
+      host: 'here',
+      executors: executors.map(({ first, last }) => [first, last]),
+      since: 1,
+    }),
+  )
+  const assignment: Assignment = { topology: record.id, generation: 1, workers }
+  const secret = new Uint8Array(32)
+  const running: Rig = {
+    clock,
+    loopback,
+    workers: [],
+    ends: workers.map(() => []),
+    listening: [],
+    start(index, incarnation) {
+      const { slot, since } = workers[index] as WorkerAssignment
+      const process = new WorkerProcess({
+        launch: { topology: record, assignment, isActive: true, slot, since, incarnation, linkKey: '', controlKey: '' },
+        spec,
+        version: '0',
+        pid: 1,
+        clock,
+        rng: seededRng(index * 100 + incarnation),
+        hash,
+        text: plainText(),
+        secrets: nodeSecrets(),
+        log: { write() {} },
+        linkKey: deriveKey(secret, 'link', record.id),
+        controlKey: deriveKey(secret, 'control'),
+        dialPeer: (peer) => loopback.dial(`s:${peer.slot.port}`, `s:${slot.port}`),
+        dialNimbus: loopback.dial('nimbus', `s:${slot.port}`),
+        memory: () => ({ rssBytes: 0, heapBytes: 0 }),
+        beat: () => undefined,
+        onEnd: (end) => running.ends[index]?.push(end),
+      })
+      running.workers[index] = process
+      running.listening[index] = loopback.listen(`s:${slot.port}`, (carrier, from) => process.accept(carrier, from))
+      process.start()
+    },
+  }
+  workers.forEach((_, index) => running.start(index, 1))
+  return running
+}
+
+function isSettled({ workers }: Rig): boolean {
+  return workers.every((worker) => worker === undefined || worker.isSettled)
+}
+
+async function settle(running: Rig, limitMs: number): Promise<void> {
+  for (let ms = 0; ms < limitMs; ms += 50) {
+    await running.clock.advance(50)
+    if (isSettled(running)) return
+  }
+  throw new Error('not settled')
+}
+
+describe('worker process', () => {
+  test.each([1, 2, 4])('over %i workers: every word is counted once', async (workerCount) => {
+    const { topology, counts } = wordTopology(700)
+    const running = rig(topology, workerCount)
+    await settle(running, 60_000)
+    expect(Object.fromEntries(counts)).toEqual({
+      a: 1_400,
+      ...Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`b${i}`, 100])),
+    })
+    for (const worker of running.workers) await running.clock.until(worker?.stop() as Promise<void>)
+    expect(running.ends).toEqual(Array.from({ length: workerCount }, () => [undefined]))
+  })
+
+  test('links that are cut again and again: resumed, so nothing is lost or doubled', async () => {
+    const { topology, counts } = wordTopology(2_000)
+    const running = rig(topology, 3)
+    for (let cut = 0; cut < 20; cut++) {
+      await running.clock.advance(7)
+      for (const connection of running.loopback.connections) if (connection.to !== 'nimbus') connection.cut()
+    }
+    await settle(running, 120_000)
+    expect(counts.get('a')).toBe(4_000)
+  })
+})
