@@ -45,6 +45,7 @@ const exitCodeByCode = new Map<string, ExitCode>([
     'TOPOLOGY_FAILED',
     'TOPOLOGY_TIMEOUT',
     'UNKNOWN_COMPONENT',
+    'UNKNOWN_STREAM',
   ),
   ...codes(4, 'FORBIDDEN', 'TOKEN_EXPIRED', 'UNAUTHENTICATED'),
   ...codes(5, 'NOT_A_NIMBUS', 'PROTOCOL_MISMATCH', 'UNREACHABLE'),

@@ -77,15 +77,21 @@ export async function doctor(
       const health = await client.getBytes('/health')
       const theirs = new Date(health.header('date') ?? '').getTime()
       const aside = Number.isNaN(theirs) ? 0 : Math.abs(theirs - atMs)
-      const told = well(`answers at ${url} (from ${urlFrom}), storm-ts ${health.header('storm-ts-version') ?? '?'}`)
+      const told = [
+        well(`answers at ${url} (from ${urlFrom}), storm-ts ${health.header('storm-ts-version') ?? '?'}`),
+        ...warningsIn(health.body).map(odd),
+      ]
       // The header counts whole seconds. Nothing waits by the time of day, but logs are read by it.
-      return aside < clockMaxMs ? [told] : [told, odd(`its time of day is ${durationText(aside)} off from here`)]
+      return aside < clockMaxMs ? told : [...told, odd(`its time of day is ${durationText(aside)} off from here`)]
     })
     if (isThere) {
       let topologies: readonly TopologySummary[] = []
       const isLetIn = await look('token', async () => {
+        const { name, role } = await client.get<{ name: string; role: string }>('/api/v2/whoami')
         topologies = (await client.get<{ topologies: readonly TopologySummary[] }>('/api/v2/topologies')).topologies
-        return [well(token === undefined ? 'none is needed for reading' : `of ${tokenFile}`)]
+        return [
+          well(`${token === undefined ? 'none' : `of ${tokenFile}`}: you are ${name}, and may what a ${role} may`),
+        ]
       })
       if (isLetIn) {
         await look('supervisors', () => lookAtSupervisors(client))
@@ -100,6 +106,11 @@ export async function doctor(
 
 const well = (message: string): Omit<Check, 'about'> => ({ state: 'well', message })
 const odd = (message: string): Omit<Check, 'about'> => ({ state: 'odd', message })
+
+function warningsIn(body: Uint8Array): string[] {
+  const { warnings } = JSON.parse(new TextDecoder().decode(body)) as { warnings?: unknown }
+  return Array.isArray(warnings) ? warnings.map(String) : []
+}
 
 function lookAtMachine(): Omit<Check, 'about'>[] {
   const { nodeVersion, platform, isRoot } = machineFacts()

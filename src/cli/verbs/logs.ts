@@ -136,6 +136,8 @@ async function readChunk(client: NimbusClient, id: string, { supervisor, host, p
   } catch (error) {
     // One supervisor that is gone must not hide the logs of the others.
     if (!(error instanceof RemoteError)) throw error
+    // The log is shorter than what was read of it already: it was begun anew.
+    if (error.status === 416) return { bytes: new Uint8Array(), from: 0, size: 0 }
     return `The log of the worker at ${host}:${port} cannot be read: ${error.message}`
   }
 }
