@@ -38,9 +38,16 @@ const shells: Record<string, readonly string[]> = {
   'src/cli/node-terminal.ts': ['process'],
   'src/cli/parent-process.ts': ['process'],
   'src/cli/private-file.ts': ['process'],
+  'src/nimbus/level-store.ts': ['process'],
+  'src/nimbus/main.ts': ['process'],
+  'src/nimbus/secrets.ts': ['process', 'Buffer'],
+  'src/nimbus/server.ts': ['Buffer'],
+  'src/nimbus/tokens.ts': ['Buffer', 'Date'],
   'src/supervisor/folder-lock.ts': ['process'],
   'src/supervisor/process-launcher.ts': ['process', 'setInterval', 'clearInterval'],
   'src/supervisor/process-table.ts': ['process'],
+  'src/worker/main.ts': ['process', 'Buffer', 'setTimeout'],
+  'src/worker/worker-log.ts': ['console', 'Date'],
 }
 /** Who may import Node's modules. */
 const nodeShells: readonly string[] = [
@@ -62,6 +69,12 @@ const nodeShells: readonly string[] = [
   'src/cli/verbs/dev.ts',
   'src/cli/verbs/doctor.ts',
   'src/cli/verbs/local.ts',
+  'src/nimbus/blob-files.ts',
+  'src/nimbus/level-store.ts',
+  'src/nimbus/main.ts',
+  'src/nimbus/secrets.ts',
+  'src/nimbus/server.ts',
+  'src/nimbus/tokens.ts',
   'src/stdx/rotating-file.ts',
   'src/supervisor/artefact-cache.ts',
   'src/supervisor/data-folder.ts',
@@ -74,6 +87,8 @@ const nodeShells: readonly string[] = [
   'src/supervisor/process-launcher.ts',
   'src/supervisor/process-table.ts',
   'src/supervisor/worker-output.ts',
+  'src/worker/main.ts',
+  'src/worker/worker-log.ts',
 ]
 /** Files that need no importer. */
 const entries = [
@@ -81,7 +96,9 @@ const entries = [
   'src/testing/index.ts',
   'src/artefact/extract-main.ts',
   'src/cli/main.ts',
+  'src/nimbus/main.ts',
   'src/supervisor/main.ts',
+  'src/worker/main.ts',
 ]
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)))

@@ -53,11 +53,7 @@ export const settings = {
   ),
   tlsCert: optional(path, daemons, 'The certificate (PEM) that the daemon shows.'),
   tlsKey: optional(path, daemons, 'The private key (PEM) of `tlsCert`.'),
-  tlsCa: optional(
-    path,
-    ['nimbus', 'supervisor', 'client'],
-    'Certificates (PEM) that the other side is checked against.',
-  ),
+  tlsCa: optional(path, ['supervisor', 'client'], 'Certificates (PEM) that the other side is checked against.'),
   allowPlaintext: set(flag, false, daemons, 'Lets a daemon listen beyond loopback without TLS.'),
   supervisorTimeoutMs: set(
     duration(1_000, 3_600_000),

@@ -51,6 +51,11 @@ export class BlobFiles implements BlobStore {
     }
   }
 
+  /** The file of a blob, for those who read it by themselves. */
+  pathOf(hash: string): string {
+    return join(this.#folder, hash)
+  }
+
   async info(hash: string): Promise<BlobInfo | undefined> {
     if (!isHash(hash)) return undefined
     const found = await stat(join(this.#folder, hash)).catch(() => undefined)

@@ -244,7 +244,10 @@ async function openLevel(folder: string, isNew: boolean): Promise<ClassicLevel> 
     if (cause?.code === 'LEVEL_LOCKED') throw new StormError('STORE_LOCKED', await lockedBy(folder))
     const message = cause?.message ?? describeError(error).message
     if (noSpace.test(message)) throw new StormError('STORE_FULL', `${path}: ${message}`)
-    if (cause?.code === 'LEVEL_CORRUPTION' || /create_if_missing|Corruption|CURRENT|MANIFEST|No such file/.test(message))
+    if (
+      cause?.code === 'LEVEL_CORRUPTION' ||
+      /create_if_missing|Corruption|CURRENT|MANIFEST|No such file/.test(message)
+    )
       throw corrupt(folder, message)
     throw new StormError('STORE_IO', `${path}: ${message}`)
   }

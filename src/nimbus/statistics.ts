@@ -86,40 +86,40 @@ export class TopologyStatistics {
     snapshots: readonly ComponentSnapshot[],
     nowMs: number,
   ): void {
-    let process = this.#processes.get(slot)
+    let told = this.#processes.get(slot)
     let isKnown = true
-    if (process === undefined || process.incarnation !== incarnation) {
+    if (told === undefined || told.incarnation !== incarnation) {
       isKnown = !isOld
       this.retire(slot)
-      process = { incarnation, counts: new Map(), buckets: new Map(), user: new Map() }
-      this.#processes.set(slot, process)
+      told = { incarnation, counts: new Map(), buckets: new Map(), user: new Map() }
+      this.#processes.set(slot, told)
     }
     const user = new Map<string, ReadonlyMap<string, number>>()
     for (const snapshot of snapshots) {
       const all = this.#series.get(snapshot.component)
       if (all === undefined) continue
       for (const { stream, emitted, transferred, acked, failed } of snapshot.outputs)
-        this.#take(process, seriesIn(all, 'output', stream), [emitted, transferred, acked, failed], nowMs, isKnown)
+        this.#take(told, seriesIn(all, 'output', stream), [emitted, transferred, acked, failed], nowMs, isKnown)
       for (const { component, stream, executed, acked, failed } of snapshot.inputs)
-        this.#take(process, seriesIn(all, 'input', stream, component), [executed, acked, failed], nowMs, isKnown)
+        this.#take(told, seriesIn(all, 'input', stream, component), [executed, acked, failed], nowMs, isKnown)
       for (const name of latencies) {
         const latency: Latency | undefined = snapshot[name]
         if (latency === undefined) continue
         const series = seriesIn(all, 'latency', name)
-        this.#take(process, series, [latency.count, latency.sumMs], nowMs, isKnown)
-        if (series !== undefined && latency.buckets !== undefined) process.buckets.set(series, latency.buckets)
+        this.#take(told, series, [latency.count, latency.sumMs], nowMs, isKnown)
+        if (series !== undefined && latency.buckets !== undefined) told.buckets.set(series, latency.buckets)
       }
       user.set(snapshot.component, new Map(Object.entries(snapshot.user ?? {}).slice(0, userMax)))
     }
-    process.user = user
+    told.user = user
   }
 
   /** The process of the slot is gone: what it did stays. */
   retire(slot: string): void {
-    const process = this.#processes.get(slot)
-    if (process === undefined) return
-    for (const [{ retired }, counts] of process.counts) counts.forEach((count, i) => (retired[i]! += count))
-    for (const [{ retiredBuckets }, buckets] of process.buckets)
+    const told = this.#processes.get(slot)
+    if (told === undefined) return
+    for (const [{ retired }, counts] of told.counts) counts.forEach((count, i) => (retired[i]! += count))
+    for (const [{ retiredBuckets }, buckets] of told.buckets)
       buckets.forEach((count, i) => retiredBuckets !== undefined && (retiredBuckets[i]! += count))
     this.#processes.delete(slot)
   }
@@ -153,16 +153,10 @@ export class TopologyStatistics {
     })
   }
 
-  #take(
-    process: Process,
-    series: Series | undefined,
-    counts: readonly number[],
-    nowMs: number,
-    isKnown: boolean,
-  ): void {
+  #take(told: Process, series: Series | undefined, counts: readonly number[], nowMs: number, isKnown: boolean): void {
     if (series === undefined) return
-    const before = process.counts.get(series)
-    process.counts.set(series, counts)
+    const before = told.counts.get(series)
+    told.counts.set(series, counts)
     // A series that a known process names for the first time began to count since its last heartbeat.
     if (!isKnown) return
     // Counts only grow; what is smaller than before is a peer's mistake, which no window shall go below zero for.
