@@ -13,6 +13,8 @@ const turnStepsMax = 64
  */
 export class Loop implements Scheduler {
   turnMs = 0
+  /** The task that is being stepped, or was last. */
+  running: Steppable | undefined
   readonly #clock: Clock
   readonly #ready = new Ring<Steppable>()
   readonly #tasks: Steppable[] = []
@@ -85,6 +87,7 @@ export class Loop implements Scheduler {
     let steps = 0
     while ((task = ready.shift()) !== undefined) {
       task.queued = false
+      this.running = task
       if (task.step(this.turnMs) && !task.queued) {
         task.queued = true
         ready.push(task)

@@ -9,7 +9,9 @@ import {
   type WorkerLaunch,
 } from '../cluster/records.js'
 import { StormError } from '../errors.js'
+import { BoltTask } from '../executor/bolt-task.js'
 import { TopologyReports, type LogSink, type ReportedError } from '../executor/reports.js'
+import { SpoutTask } from '../executor/spout-task.js'
 import { UserMetrics } from '../executor/task-context.js'
 import type { TaskId } from '../executor/tuple.js'
 import type { KeyHash } from '../grouping/hash.js'
@@ -216,6 +218,14 @@ export class WorkerProcess {
   get isSettled(): boolean {
     const { spouts, bolts } = this.#worker
     return this.#isReady && spouts.every((spout) => spout.isSettled) && bolts.every((bolt) => bolt.isIdle)
+  }
+
+  /** Component and task that are being run, or were last, for what user code writes without saying who it is. */
+  get running(): Readonly<Record<string, unknown>> {
+    const { running } = this.#loop
+    return running instanceof SpoutTask || running instanceof BoltTask
+      ? { component: running.component, task: running.id }
+      : {}
   }
 
   /** A data link comes in. */

@@ -1,0 +1,116 @@
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { engineVersion } from '../artefact/engine.js'
+import { loadTopology } from '../artefact/load.js'
+import { beatFileName, encodeBeat, type Beat } from '../cluster/beat.js'
+import type { WorkerLaunch } from '../cluster/records.js'
+import { StormError } from '../errors.js'
+import { loadKeyHash } from '../grouping/hash.js'
+import { describeError } from '../stdx/describe-error.js'
+import { cryptoRng } from '../stdx/entropy.js'
+import { systemClock } from '../stdx/system-clock.js'
+import { specOf } from '../topology/topology.js'
+import { nodeSecrets } from '../wire/node-secrets.js'
+import { nodeText } from '../wire/node-text.js'
+import { dialWebSocket, listenForLinks } from '../wire/websocket.js'
+import { WorkerProcess, type ProcessEnd } from './process.js'
+import { openWorkerLog } from './worker-log.js'
+
+/**
+ * The entry of a worker process: `main.js LAUNCH-FILE`. A shell: it connects `WorkerProcess` to files, sockets, signals
+ * and the code of the topology, and decides nothing.
+ */
+
+/** How long what is on its way out is given. */
+const farewellMs = 300
+const exitOfFailure = 1
+const exitOfCrash = 70
+
+const launchPath = process.argv[2] as string
+const launch = JSON.parse(readFileSync(launchPath, 'utf8')) as WorkerLaunch
+const { topology, slot, since, incarnation } = launch
+const log = openWorkerLog(launch.logDir, { pid: process.pid, topology: topology.id, port: slot.port })
+const beatFile = openSync(join(dirname(launchPath), beatFileName), 'w', 0o600)
+
+function beat(told: Beat): void {
+  try {
+    writeSync(beatFile, encodeBeat(told), 0)
+  } catch (error) {
+    log.write('warn', `the heartbeat could not be written: ${describeError(error).message}`, {})
+  }
+}
+
+function exit(code: number): void {
+  setTimeout(() => {
+    closeSync(beatFile)
+    process.exit(code)
+  }, farewellMs)
+}
+
+/** Before there is a WorkerProcess that could say it. */
+function fail(error: unknown): void {
+  const code = error instanceof StormError ? error.code : errorCode(error)
+  const { message, stack } = describeError(error)
+  log.write('error', `this worker cannot start: ${message} (${code})`, { stack })
+  beat({ incarnation, beat: 1, isReady: false, error: { code, message } })
+  exit(exitOfFailure)
+}
+
+function errorCode(error: unknown): string {
+  return (error as { code?: unknown } | null)?.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'INTERNAL'
+}
+
+async function run(): Promise<void> {
+  const clock = systemClock()
+  const loaded = await loadTopology({
+    path: launch.artefactPath,
+    sha256: topology.artefact,
+    args: topology.args,
+    cwd: topology.cwd,
+    folder: join(launch.dataDir, 'code'),
+  })
+  const worker = new WorkerProcess({
+    launch,
+    spec: specOf(loaded),
+    version: engineVersion(),
+    pid: process.pid,
+    clock,
+    rng: cryptoRng(),
+    hash: await loadKeyHash(),
+    text: nodeText(),
+    secrets: nodeSecrets(),
+    log,
+    linkKey: Buffer.from(launch.linkKey, 'base64'),
+    controlKey: Buffer.from(launch.controlKey, 'base64'),
+    dialPeer: ({ host, slot: { port } }) => dialWebSocket(`ws://${host}:${port}/link/data`),
+    dialNimbus: dialWebSocket(`${launch.nimbusUrl.replace(/^http/, 'ws').replace(/\/$/, '')}/link/worker`),
+    memory() {
+      const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage()
+      return { rssBytes, heapBytes }
+    },
+    beat,
+    onEnd: (end) => exit(exitCodeOf(end)),
+  })
+  log.captureConsole(() => worker.running)
+  process.on('SIGTERM', () => void worker.stop())
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (thrown: unknown) => {
+      const { message, stack } = describeError(thrown)
+      log.write('error', `nobody caught: ${message}`, { stack })
+      worker.crashed(thrown)
+    })
+  }
+  await listenForLinks(
+    { host: launch.bind, port: slot.port },
+    { '/link/data': (carrier, address) => worker.accept(carrier, address) },
+  )
+  log.write('info', `this worker has started`, { since, incarnation })
+  worker.start()
+}
+
+function exitCodeOf(end: ProcessEnd | undefined): number {
+  if (end === undefined) return 0
+  return end.code === 'WORKER_CRASHED' || end.code === 'INTERNAL' ? exitOfCrash : exitOfFailure
+}
+
+run().catch(fail)
