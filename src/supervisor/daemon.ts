@@ -48,8 +48,8 @@ export class SupervisorDaemon {
   #link: { readonly dial: number; readonly link: NimbusLink } | undefined
   /** Starts that are under way. */
   readonly #launches = new Set<Promise<void>>()
-  /** By port: the last heartbeat of which the memory was read. */
-  readonly #read = new Map<number, number>()
+  /** By port: the last heartbeat with which the memory was read, as process start and number. */
+  readonly #read = new Map<number, string>()
   /** What has happened and was not taken yet. */
   readonly #inputs: SupervisorInput[] = []
   #isBusy = false
@@ -221,8 +221,9 @@ export class SupervisorDaemon {
     const { launcher, clock } = this.#parts
     const workers = this.#core.processes.map(({ port, incarnation, mark }) => {
       const beat = this.#beat(port, incarnation)
-      const isNew = beat !== undefined && beat.beat !== this.#read.get(port)
-      if (isNew) this.#read.set(port, beat.beat)
+      const name = `${incarnation} ${beat?.beat}`
+      const isNew = beat !== undefined && name !== this.#read.get(port)
+      if (isNew) this.#read.set(port, name)
       const rssBytes = isNew ? (launcher.rssBytes(mark) ?? beat.rssBytes) : undefined
       return { port, incarnation, beat: beat?.beat, isReady: beat?.isReady === true, rssBytes }
     })

@@ -5,11 +5,17 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../cluster/config.js'
 import { StormError } from '../errors.js'
+import type { Clock } from '../stdx/clock.js'
 import { cryptoRng } from '../stdx/entropy.js'
 import { systemClock } from '../stdx/system-clock.js'
+import { Frames } from '../wire/frame.js'
+import { nodeSecrets } from '../wire/node-secrets.js'
+import { nodeText } from '../wire/node-text.js'
+import { dialWebSocket } from '../wire/websocket.js'
 import { ArtefactCache, type FetchArtefact } from './artefact-cache.js'
 import { SupervisorDaemon, type SupervisorLog } from './daemon.js'
 import { DataFolder, newSupervisorId, type SupervisorRecord } from './data-folder.js'
+import { controlDialer } from './dial-nimbus.js'
 import { codeOf } from './durable-file.js'
 import { lockFolder } from './folder-lock.js'
 import { pickFreePorts } from './free-ports.js'
@@ -22,7 +28,8 @@ export interface RunSupervisorOptions {
   readonly log: SupervisorLog
   /** The version of the package. */
   readonly version: string
-  readonly dial: DialNimbus
+  /** Instead of a WebSocket to nimbus. */
+  readonly dial?: DialNimbus
   /** Instead of nimbus' API. */
   readonly fetchArtefact?: FetchArtefact
   /** The script that is the worker, instead of the package's own. */
@@ -45,20 +52,20 @@ const fetchPauseMs = 1_000
 
 /**
  * A supervisor on this machine. A shell. Resolves when it works, which it does with or without nimbus. Errors:
- * INVALID_SETTING, INSECURE_FILE, FOLDER_LOCKED, FOLDER_UNUSABLE, NO_SPACE.
+ * INVALID_SETTING, INSECURE_BIND, INSECURE_FILE, FOLDER_LOCKED, FOLDER_UNUSABLE, NO_SPACE.
  */
 export async function runSupervisor(config: Config, options: RunSupervisorOptions): Promise<RunningSupervisor> {
   const clock = systemClock()
   const rng = cryptoRng()
-  const { log, version, dial, fetchArtefact, workerEntry, onLost } = options
+  const { log, version, workerEntry, onLost } = options
+  checkBind(config, log)
   const folder = new DataFolder(join(resolve(config.dataDir), 'supervisor'))
   const lock = lockFolder(folder.lock, () => clock.wall())
   try {
     const record = await nextRecord(config, folder.record(), rng)
     folder.keep(record)
     const { id, ports, incarnation } = record
-    const token = fetchArtefact === undefined ? readSecret(config) : ''
-    const ca = config.tlsCa === undefined ? undefined : readFileSync(config.tlsCa, 'utf8')
+    const { dial, fetchArtefact } = nimbusOf(config, record, { clock, ...options })
     const { workerStartMs: startMs, workerTimeoutMs: hungMs, workerMemoryMb } = config
     const limits = { startMs, hungMs, stopMs: 3_000, rssBytesMax: (workerMemoryMb + besidesHeapMb) * 2 ** 20 }
     const daemon = new SupervisorDaemon({
@@ -79,7 +86,7 @@ export async function runSupervisor(config: Config, options: RunSupervisorOption
       logs: new LogFiles(folder.logs, () => clock.wall()),
       artefacts: new ArtefactCache({
         folder: folder.artefacts,
-        fetch: fetchArtefact ?? httpArtefacts({ url: config.nimbus, token, ca }),
+        fetch: fetchArtefact,
         bytesMax: config.artefactBytesMax,
         pause: () => new Promise((done) => clock.after(fetchPauseMs, done)),
       }),
@@ -114,6 +121,28 @@ export async function runSupervisor(config: Config, options: RunSupervisorOption
   }
 }
 
+/** The two ways to nimbus: the link, and its API. */
+function nimbusOf(
+  config: Config,
+  { id, incarnation }: SupervisorRecord,
+  { clock, dial, fetchArtefact }: { clock: Clock } & Pick<RunSupervisorOptions, 'dial' | 'fetchArtefact'>,
+): { readonly dial: DialNimbus; readonly fetchArtefact: FetchArtefact } {
+  if (dial !== undefined && fetchArtefact !== undefined) return { dial, fetchArtefact }
+  const token = readSecret(config)
+  const ca = config.tlsCa === undefined ? undefined : readCertificates(config.tlsCa)
+  const url = `${config.nimbus.replace(/^http/, 'ws')}/link/supervisor`
+  const link = controlDialer({
+    tools: { frames: new Frames(), clock },
+    text: nodeText(),
+    secrets: nodeSecrets(),
+    dial: dialWebSocket(url, ca === undefined ? undefined : { ca }),
+    token,
+    supervisor: id,
+    incarnation,
+  })
+  return { dial: dial ?? link, fetchArtefact: fetchArtefact ?? httpArtefacts({ url: config.nimbus, token, ca }) }
+}
+
 /** Of this start. The id and the ports are chosen once. */
 async function nextRecord(
   { supervisor, ports, slots, bind }: Config,
@@ -132,6 +161,26 @@ async function nextRecord(
   const stay = before.slice(0, slots)
   const more = ports === undefined ? await pickFreePorts(slots - stay.length, { taken: stay, bind, rng }) : []
   return { id, incarnation: incarnation + 1, ports: [...(ports ?? [...stay, ...more])].sort((a, b) => a - b) }
+}
+
+/** Workers listen at `bind`. Throws INSECURE_BIND. */
+function checkBind({ bind, tlsCert, allowPlaintext }: Config, log: SupervisorLog): void {
+  if (/^(localhost|::1|127\.\d{1,3}\.\d{1,3}\.\d{1,3})$/.test(bind) || tlsCert !== undefined) return
+  if (!allowPlaintext) {
+    throw new StormError(
+      'INSECURE_BIND',
+      `'bind' is ${bind}, which others reach, and there is no TLS. Three ways out: a certificate ('tlsCert' and 'tlsKey'); 'bind: 127.0.0.1'; or 'allowPlaintext: true', if the network is private.`,
+    )
+  }
+  log('warn', `Workers listen at ${bind} without TLS: whoever is on the network between can read tuples.`)
+}
+
+function readCertificates(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw invalid(`'tlsCa': ${path} can't be read (${codeOf(error)}).`)
+  }
 }
 
 /** Every address of the machine, which is no address to call. */

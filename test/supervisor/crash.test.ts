@@ -7,7 +7,8 @@ import { build } from 'esbuild'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { isAlive, scratch, startSupervisor, until } from './real.js'
 
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const entry = fileURLToPath(new URL('./alone.ts', import.meta.url))
+const worker = fileURLToPath(new URL('./fake-worker.mjs', import.meta.url))
 
 describe('crash', () => {
   test('crash: of a supervisor: its worker goes on, and the next one takes folder and worker over', async () => {
@@ -15,7 +16,7 @@ describe('crash', () => {
     const alone = join(folder, 'alone.mjs')
     const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);"
     await build({
-      entryPoints: [here('alone.ts')],
+      entryPoints: [entry],
       outfile: alone,
       bundle: true,
       platform: 'node',
@@ -23,7 +24,7 @@ describe('crash', () => {
       banner: { js: banner },
       logLevel: 'error',
     })
-    const first = spawn(process.execPath, [alone, folder, here('fake-worker.mjs')], {
+    const first = spawn(process.execPath, [alone, folder, worker], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     onTestFinished(() => void first.kill('SIGKILL'))

@@ -192,7 +192,7 @@ describe('log files', () => {
     const logs = new LogFiles(join(folder, 'logs'), () => 0)
     writeFileSync(join(folder, 'secret'), 'secret')
     symlinkSync(join(folder, 'secret'), join(logs.folderOf('a-1-1', 6_700), 'worker.log'))
-    spawnSync('mkfifo', [join(logs.folderOf('b-1-1', 6_700), 'worker.log')])
+    spawnSync('sh', ['-c', 'mkfifo "$0"', join(logs.folderOf('b-1-1', 6_700), 'worker.log')])
     mkdirSync(join(logs.folderOf('c-1-1', 6_700), 'worker.log'))
     for (const topology of ['a-1-1', 'b-1-1', 'c-1-1']) {
       expect(textOf(logs, ask({ topology }))).toMatchObject({ text: '', code: 'READ_FAILED' })

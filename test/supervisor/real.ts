@@ -50,7 +50,7 @@ export async function startSupervisor(
     version: '0.1.0',
     dial: nimbus.dial,
     fetchArtefact: fetchBundle,
-    workerEntry: fileURLToPath(new URL('fake-worker.mjs', import.meta.url)),
+    workerEntry: fileURLToPath(new URL('./fake-worker.mjs', import.meta.url)),
   })
   onTestFinished(() => supervisor.close({ workers: 'stop' }))
   return { supervisor, nimbus, log, port: supervisor.ports[0] as number }
