@@ -51,7 +51,17 @@ const exitCodeByCode = new Map<string, ExitCode>([
   ...codes(5, 'NOT_A_NIMBUS', 'PROTOCOL_MISMATCH', 'UNREACHABLE'),
   ...codes(6, 'ALREADY_RUNNING', 'WRONG_STATUS'),
   ...codes(7, 'TIMED_OUT'),
-  ...codes(78, 'INSECURE_BIND', 'INSECURE_FILE', 'INVALID_SETTING'),
+  ...codes(
+    78,
+    'FOLDER_LOCKED',
+    'FOLDER_UNUSABLE',
+    'INSECURE_BIND',
+    'INSECURE_FILE',
+    'INVALID_SETTING',
+    'PORT_IN_USE',
+    'STORE_CORRUPT',
+    'STORE_LOCKED',
+  ),
 ])
 
 function codes(exitCode: ExitCode, ...words: readonly string[]): [string, ExitCode][] {

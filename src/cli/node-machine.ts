@@ -18,6 +18,8 @@ export function machineFacts(): MachineFacts {
   }
 }
 
+export const rootWarning = 'This is root: topologies would run as root, too.'
+
 export interface FolderFacts {
   /** As in `chmod`: 700. */
   readonly mode: string

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import type * as ConfigModule from '../cluster/config.js'
 import { refuse } from './refusal.js'
 import type { Terminal } from './terminal.js'
 import { engineVersion } from '../artefact/engine.js'
@@ -6,7 +7,10 @@ import { engineVersion } from '../artefact/engine.js'
 /** What `storm-ts` was asked for, by the words after it. Returns the exit code; everything has been told then. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode = 0
-  const program = makeProgram(terminal, (code) => {
+  // Their options are the settings; the table of these is loaded only where it is needed.
+  const needsSettings = ['nimbus', 'supervisor', 'help'].includes(args[0] ?? '')
+  const config = needsSettings ? await import('../cluster/config.js') : undefined
+  const program = makeProgram(terminal, config, (code) => {
     exitCode = code
   })
   try {
@@ -24,7 +28,11 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 /** Loaded when its verb is asked for. */
 type Verb = (terminal: Terminal, ...typed: never[]) => Promise<number>
 
-function makeProgram(terminal: Terminal, ended: (exitCode: number) => void): Command {
+function makeProgram(
+  terminal: Terminal,
+  config: typeof ConfigModule | undefined,
+  ended: (exitCode: number) => void,
+): Command {
   const root = new Command('storm-ts')
     .description("Apache Storm's model for TypeScript: runs topologies here or on a cluster.")
     .usage('<verb> [options]')
@@ -124,6 +132,12 @@ function makeProgram(terminal: Terminal, ended: (exitCode: number) => void): Com
     .option('--slots <count>', 'how many slots each of them has', '2')
     .option('--json', asJson)
     .action(act(async () => (await import('./verbs/dev.js')).dev))
+  withSettings(root.command('nimbus'), config)
+    .description('runs the coordinator in the foreground')
+    .action(act(async () => (await import('./verbs/daemons.js')).nimbus))
+  withSettings(root.command('supervisor'), config)
+    .description('starts and watches over workers on this machine, in the foreground')
+    .action(act(async () => (await import('./verbs/daemons.js')).supervisor))
   withConnection(root.command('doctor'))
     .description('looks for what is wrong between here and a running topology')
     .action(act(async () => (await import('./verbs/doctor.js')).doctor))
@@ -175,4 +189,17 @@ function withConnection(command: Command): Command {
     .option('--tls-ca <file>', 'certificates (PEM) that nimbus is checked against')
     .option('--config <file>', 'the configuration file')
     .option('--json', asJson)
+}
+
+/** Each setting that the daemon reads, by the name of the command. */
+function withSettings(command: Command, config: typeof ConfigModule | undefined): Command {
+  command.option('--config <file>', 'the configuration file')
+  if (config === undefined) return command
+  for (const [name, { kind, default: usual, sentence, for: readers }] of Object.entries(config.settings)) {
+    if (!(readers as readonly string[]).includes(command.name())) continue
+    const flag = config.flagName(name)
+    const told = usual === undefined || usual === false || usual === '' ? '' : ` (${String(usual)})`
+    command.option(kind.name === 'flag' ? flag : `${flag} <${kind.name}>`, `${sentence}${told}`)
+  }
+  return command
 }

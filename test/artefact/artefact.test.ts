@@ -153,7 +153,7 @@ describe('artefact: bundle', () => {
 
   test('NOT_A_REGULAR_FILE: a pipe, without waiting for its writer', async () => {
     const path = join(folder, 'pipe.ts')
-    execFileSync('mkfifo', [path])
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', path])
     await expect(bundleTopology(path)).rejects.toMatchObject({ code: 'NOT_A_REGULAR_FILE' })
   })
 

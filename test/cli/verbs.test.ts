@@ -419,7 +419,10 @@ describe('deploy', () => {
     let stored = false
     return answering({
       'HEAD /api/v2/artefacts/': () => ({ status: stored ? 200 : 404 }),
-      'PUT /api/v2/artefacts/': () => ({ status: (stored = true) ? 201 : 500, json: {} }),
+      'PUT /api/v2/artefacts/': () => {
+        stored = true
+        return { status: 201 }
+      },
       'POST /api/v2/topologies': { status: 201, json: { ...view, workers: [] } },
       'GET /api/v2/topologies/wc-1-1700000000': () => ({ json: views.length > 1 ? views.shift() : views[0] }),
       'GET /api/v2/topologies': { json: { topologies: [] } },

@@ -5,6 +5,7 @@ import { StormError } from '../../errors.js'
 import { quoted } from '../../stdx/listed.js'
 import { NimbusClient } from '../client.js'
 import { DaemonProcess } from '../daemon-process.js'
+import { machineFacts, rootWarning } from '../node-machine.js'
 import { printable } from '../printable.js'
 import { readPrivateFile } from '../private-file.js'
 import { interruption, pause, type Terminal } from '../terminal.js'
@@ -33,6 +34,7 @@ export async function dev(terminal: Terminal, options: DevOptions): Promise<numb
   const supervisors = numberOf(options.supervisors, '--supervisors', 1, 64)
   const slots = numberOf(options.slots, '--slots', 1, 1_000)
   const folder = resolve(terminal.cwd, options.data)
+  if (machineFacts().isRoot) terminal.err.write(`${terminal.err.colors.yellow(rootWarning)}\n`)
   await mkdir(folder, { recursive: true, mode: 0o700 })
   // There are tokens in it: nobody's repository is the place for them.
   await writeFile(join(folder, '.gitignore'), '*\n')

@@ -3,7 +3,7 @@ import { engineVersion } from '../../artefact/engine.js'
 import { NimbusClient } from '../client.js'
 import { findConnection, type Connection, type ConnectionOptions } from '../connection.js'
 import { durationText } from '../duration.js'
-import { folderFacts, machineFacts } from '../node-machine.js'
+import { folderFacts, machineFacts, rootWarning } from '../node-machine.js'
 import { printable } from '../printable.js'
 import { refusalOf } from '../refusal.js'
 import type { Terminal } from '../terminal.js'
@@ -89,9 +89,7 @@ export async function doctor(
       const isLetIn = await look('token', async () => {
         const { name, role } = await client.get<{ name: string; role: string }>('/api/v2/whoami')
         topologies = (await client.get<{ topologies: readonly TopologySummary[] }>('/api/v2/topologies')).topologies
-        return [
-          well(`${token === undefined ? 'none' : `of ${tokenFile}`}: you are ${name}, and may what a ${role} may`),
-        ]
+        return [well(`${token === undefined ? 'none' : `of ${tokenFile}`}: you are ${name}, with the role ${role}`)]
       })
       if (isLetIn) {
         await look('supervisors', () => lookAtSupervisors(client))
@@ -115,7 +113,7 @@ function warningsIn(body: Uint8Array): string[] {
 function lookAtMachine(): Omit<Check, 'about'>[] {
   const { nodeVersion, platform, isRoot } = machineFacts()
   const told = well(`storm-ts ${engineVersion()} on Node ${nodeVersion}, ${platform}`)
-  return isRoot ? [told, odd('this is root: topologies would run as root, too')] : [told]
+  return isRoot ? [told, odd(rootWarning)] : [told]
 }
 
 async function lookAtFolder(path: string): Promise<Omit<Check, 'about'>[]> {
