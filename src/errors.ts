@@ -137,7 +137,7 @@ export const errorCodes = {
   WORKER_HUNG: 'the loop of a worker stood still for too long, and its supervisor ended it',
   WORKER_KILLED: 'a signal from outside ended a worker',
   WORKER_NOT_STARTED: 'the process of a worker could not be started',
-  WORKER_START_TIMEOUT: 'a worker was not ready in time after its start',
+  WORKER_START_TIMEOUT: 'a worker gave no sign of life for too long after its start',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes

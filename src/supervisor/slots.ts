@@ -41,11 +41,11 @@ export interface WorkerProcess {
   readonly work: Work
   readonly incarnation: number
   readonly mark: ProcessMark
-  readonly startedAtMs: number
   /** When it first said that it is ready. */
   readonly readyAtMs: number | undefined
-  /** The last heartbeat: its number, and when it was seen. */
+  /** The number of the last heartbeat. */
   readonly beat: number | undefined
+  /** When that was seen; before there was one, when the process was started or adopted. */
   readonly beatAtMs: number
   readonly rssBytes: number | undefined
   /** Readings in a row that were over the limit. */
@@ -79,7 +79,7 @@ export type SlotAction =
   | { readonly kind: 'keep'; readonly reason: string; readonly untilMs?: number }
 
 export interface SlotLimits {
-  /** From the start of a process until it is ready. */
+  /** How long a worker that is not ready yet may go without a heartbeat, from its start on. */
   readonly startMs: number
   /** How long a worker that is ready may go without a heartbeat. */
   readonly hungMs: number
@@ -125,16 +125,18 @@ function decideEnding({ signal, atMs, reason }: Ending, nowMs: number, { stopMs 
 }
 
 function decideHealth(worker: WorkerProcess, nowMs: number, limits: SlotLimits): SlotAction {
-  const { readyAtMs, startedAtMs, beatAtMs, rssBytes, readingsOver } = worker
+  const { readyAtMs, beatAtMs, rssBytes, readingsOver } = worker
   if (readingsOver >= readingsOverMax) {
     const used = `it took ${mebibytes(rssBytes ?? 0)} of memory, and may take ${mebibytes(limits.rssBytesMax)}`
     return { ...stop('SIGTERM', used), code: 'OOM' }
   }
   const isReady = readyAtMs !== undefined
-  const untilMs = isReady ? beatAtMs + limits.hungMs : startedAtMs + limits.startMs
+  // What is prepared may hold the loop for long, and in a topology that is not active there is nothing to be ready for.
+  const untilMs = beatAtMs + (isReady ? limits.hungMs : limits.startMs)
   if (nowMs < untilMs) return { kind: 'keep', reason: isReady ? 'it runs' : 'it is starting', untilMs }
   if (isReady) return { ...stop('SIGKILL', `its loop stood still for ${limits.hungMs} ms`), code: 'WORKER_HUNG' }
-  return { ...stop('SIGKILL', `it was not ready within ${limits.startMs} ms`), code: 'WORKER_START_TIMEOUT' }
+  const silent = `it gave no sign of life for ${limits.startMs} ms while it started`
+  return { ...stop('SIGKILL', silent), code: 'WORKER_START_TIMEOUT' }
 }
 
 /** An empty slot, in which processes were started before up to that number. */
@@ -208,8 +210,7 @@ export function looked(slot: SlotState, look: WorkerLook, nowMs: number, { rssBy
 export function paused(slot: SlotState, ms: number): SlotState {
   const { occupant } = slot
   if (occupant.kind !== 'process') return slot
-  const { startedAtMs, beatAtMs } = occupant
-  return { ...slot, occupant: { ...occupant, startedAtMs: startedAtMs + ms, beatAtMs: beatAtMs + ms } }
+  return { ...slot, occupant: { ...occupant, beatAtMs: occupant.beatAtMs + ms } }
 }
 
 /** A start came to nothing, or the process ended: `failure` tells how, unless it was told to. */
@@ -266,7 +267,6 @@ function freshProcess(work: Work, incarnation: number, mark: ProcessMark, nowMs:
     work,
     incarnation,
     mark,
-    startedAtMs: nowMs,
     readyAtMs: undefined,
     beat: undefined,
     beatAtMs: nowMs,

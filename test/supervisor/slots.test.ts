@@ -32,6 +32,7 @@ const middle = { uint32: () => 0, below: (limit: number) => Math.floor(limit / 2
 const empty = emptySlot(6_700, 6)
 const preparing = acted(empty, { kind: 'start', reason: '' }, work, 0)
 const starting = launched(launching(preparing), mark, 0)
+const preparingLong = looked(starting, { beat: 1, isReady: false, rssBytes: 50 }, 119_000, limits)
 const running = looked(starting, { beat: 1, isReady: true, rssBytes: 50 }, 1_000, limits)
 const told = (action: SlotAction, atMs: number) => acted(running, action, undefined, atMs)
 const terminated = told({ kind: 'stop', signal: 'SIGTERM', reason: 'gone' }, 2_000)
@@ -81,8 +82,14 @@ describe('slots', () => {
       work,
       starting,
       120_000,
-      { kind: 'stop', signal: 'SIGKILL', reason: 'it was not ready within 120000 ms', code: 'WORKER_START_TIMEOUT' },
+      {
+        kind: 'stop',
+        signal: 'SIGKILL',
+        reason: 'it gave no sign of life for 120000 ms while it started',
+        code: 'WORKER_START_TIMEOUT',
+      },
     ],
+    ['not ready, but alive', work, preparingLong, 150_000, keep('it is starting', 239_000)],
     ['running as wanted', work, running, 10_999, keep('it runs', 11_000)],
     [
       'without heartbeat for too long',

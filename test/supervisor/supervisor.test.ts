@@ -155,16 +155,26 @@ describe('supervisor', () => {
     expect(machine.notes.join('\n')).toContain('its loop stood still for 10000 ms (WORKER_HUNG); starts again in 0 ms.')
   })
 
-  test('supervisor: a worker that is never ready: is killed after two minutes', async () => {
+  test('supervisor: a worker that gives no sign of life: is killed after two minutes', async () => {
     const machine = new Machine()
     await machine.start()
-    machine.onStart = (process) => (process.isReady = false)
+    machine.onStart = (process) => (process.beats = false)
     await machine.wish({ 6_700: ['words', 1] })
     await machine.run(119_000)
     expect(machine.states).toBe('6700 words 1 starting')
     await machine.run(2_000)
     expect(machine.processes[0]?.signals).toEqual(['SIGKILL'])
     expect(machine.reported).toMatchObject([{ code: 'WORKER_START_TIMEOUT', restarts: 1 }])
+  })
+
+  test('supervisor: a worker that is not ready but lives: is left alone', async () => {
+    const machine = new Machine()
+    await machine.start()
+    machine.onStart = (process) => (process.isReady = false)
+    await machine.wish({ 6_700: ['words', 1] })
+    await machine.run(300_000)
+    expect(machine.states).toBe('6700 words 1 starting')
+    expect(machine.worker(6_700).signals).toEqual([])
   })
 
   test("supervisor: its own pause: is nobody else's fault", async () => {
