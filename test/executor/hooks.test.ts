@@ -281,6 +281,28 @@ describe('task hooks', () => {
     expect(run.errors()[0]!.component).toBe('sink')
   })
 
+  test('hooks that return promises: nobody waits, and a rejection is reported', async () => {
+    await using place = world()
+    const { clock } = place
+    const from = source({ count: 1, clock })
+    const late = async () => {
+      await clock.sleep(10)
+      throw new Error('late')
+    }
+    // oxlint-disable-next-line typescript/no-misused-promises -- what users write
+    const hook = (): TaskHook => ({ prepare: late, emit: late, spoutAck: late, boltExecute: late, boltAck: late })
+    const { builder } = pair(from.spout, basicBolt({ input: Num, execute() {} }))
+    const run = await place.submit(builder.createTopology({ taskHooks: [hook] }))
+    await clock.until(run.settled())
+    await clock.advance(50)
+    expect(
+      run
+        .errors()
+        .map(({ component, message }) => `${component}: ${message}`)
+        .toSorted(),
+    ).toEqual(['sink: late', 'sink: late', 'sink: late', 'source: late', 'source: late', 'source: late'])
+  })
+
   test('many trees with hooks: the same counts and verdicts as without them', async () => {
     const outcomes = []
     for (const hooks of [[], [noting([])]]) {

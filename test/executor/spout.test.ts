@@ -412,6 +412,80 @@ describe('spout', () => {
     expect(run.metrics().components['source']).toMatchObject({ acked: 5, failed: 5 })
   })
 
+  test('ack, fail, activate and deactivate that return promises: nobody waits, and a rejection is reported', async () => {
+    await using place = world()
+    const { clock } = place
+    // What users write although nobody waits for it.
+    const late = (name: string) => () =>
+      clock.sleep(50).then(() => {
+        throw new Error(`late ${name}`)
+      }) as unknown as void
+    let n = 0
+    const { builder } = pair(
+      () => ({
+        outputs: { default: Num },
+        nextTuple(out: Out) {
+          if (n === 4) out.exhausted()
+          else out.emit({ n }, n++)
+        },
+        ack: late('ack'),
+        fail: late('fail'),
+        activate: late('activate'),
+        deactivate: late('deactivate'),
+      }),
+      rich<{ n: number }>((tuple, out) => (tuple.values.n === 3 ? out.fail(tuple) : out.ack(tuple))),
+    )
+    const run = await place.submit(builder.createTopology())
+    await clock.until(run.settled())
+    expect(clock.now()).toBeLessThan(40)
+    await clock.until(run.deactivate())
+    await clock.advance(100)
+    const counts = new Map<string, number>()
+    for (const { message, component } of run.errors()) {
+      expect(component).toBe('source')
+      counts.set(message, (counts.get(message) ?? 0) + 1)
+    }
+    expect(Object.fromEntries(counts)).toEqual({
+      'late activate': 1,
+      'late ack': 3,
+      'late fail': 1,
+      'late deactivate': 1,
+    })
+    expect(run.metrics().components['source']).toMatchObject({ acked: 3, failed: 1 })
+  })
+
+  test('emits in open, activate and deactivate: are sent and tracked', async () => {
+    await using place = world()
+    const { clock } = place
+    const told: string[] = []
+    const { builder } = pair(() => {
+      let collector: Out
+      return {
+        outputs: { default: Num },
+        async open(_: unknown, out: Out) {
+          collector = out
+          out.emit({ n: 1 }, 'open')
+          await clock.sleep(10)
+        },
+        activate: () => void collector.emit({ n: 2 }, 'activate'),
+        deactivate: () => void collector.emit({ n: 3 }, 'deactivate'),
+        close: () => void collector.emit({ n: 4 }, 'close'),
+        nextTuple: (out: Out) => out.exhausted(),
+        ack: (id: string) => void told.push(id),
+      }
+    }, ackAll)
+    const run = await place.submit(builder.createTopology())
+    await clock.until(run.settled())
+    expect(told).toEqual(['open', 'activate'])
+    await clock.until(run.deactivate())
+    await clock.until(run.settled())
+    expect(told).toEqual(['open', 'activate', 'deactivate'])
+    await clock.until(run.kill())
+    expect(run.errors()).toMatchObject([
+      { component: 'source', message: expect.stringContaining('after its end') as string },
+    ])
+  })
+
   test('activate, deactivate, close that throw: reported, nothing else happens', async () => {
     await using place = world()
     const { clock } = place

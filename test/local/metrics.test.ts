@@ -250,6 +250,43 @@ describe('metrics', () => {
     expect(run.errors()[0]!.at - startMs).toBeLessThan(1_050)
   })
 
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('disk full')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('disk full'))],
+  ] as const)('log: a sink that %s harms nobody', async (_, write) => {
+    const { virtualCluster } = await import('storm-ts/testing')
+    const { cluster, clock } = virtualCluster({ log: { write: () => write() as unknown as void } })
+    const from = source({ count: 20, clock })
+    const { builder } = pair(
+      from.spout,
+      basicBolt({
+        input: Num,
+        create: ({ log }) => {
+          log.info('ready')
+          return ({ values }) => {
+            log.warn('seen')
+            if (values.n % 2 === 0) throw new Error('even')
+          }
+        },
+        outputs: Num,
+      }),
+    )
+    builder.setBolt(
+      'unread',
+      rich(() => undefined),
+    )
+    const run = await clock.until(cluster.submit(builder.createTopology()))
+    await clock.until(run.settled())
+    expect([from.acked().length, from.failed().length, run.errors().length]).toEqual([10, 10, 10])
+    await clock.until(cluster.shutdown())
+    expect(run.status).toBe('GONE')
+  })
+
   test('log: what a component writes comes with its component and task', async () => {
     const written: unknown[] = []
     const { virtualCluster } = await import('storm-ts/testing')
