@@ -1,4 +1,5 @@
 import { describeError } from '../stdx/describe-error.js'
+import { onRejection } from '../stdx/promise.js'
 import type { TaskId } from './tuple.js'
 
 /** An error of user code, as `errors()` tells it. */
@@ -43,7 +44,7 @@ export class TopologyReports implements Reports {
 
   constructor(clock: { now(): number; wall(): number }, log: LogSink, onFatal: (error: Error) => void) {
     this.#clock = clock
-    this.log = log
+    this.log = harmless(log)
     this.#onFatal = onFatal
   }
 
@@ -73,5 +74,18 @@ export class TopologyReports implements Reports {
   fatal(component: string, task: TaskId, error: Error): void {
     this.error(component, task, error, 'the task cannot go on')
     this.#onFatal(error)
+  }
+}
+
+/** A sink that fails must not stop the task that it is told of: the line is lost, and there is nobody to tell. */
+function harmless(log: LogSink): LogSink {
+  return {
+    write(level, message, fields) {
+      try {
+        onRejection(log.write(level, message, fields), () => undefined)
+      } catch {
+        return
+      }
+    },
   }
 }

@@ -2,7 +2,7 @@ import { SpoutPending } from '../acker/pending.js'
 import { StormError } from '../errors.js'
 import { IntRing } from '../stdx/int-ring.js'
 import { describeError } from '../stdx/describe-error.js'
-import { promiseIn } from '../stdx/promise.js'
+import { onRejection, promiseIn } from '../stdx/promise.js'
 import type { Spout } from '../topology/component.js'
 import { failReasons, killed, timedOut, type VerdictTarget } from './ack-target.js'
 import type { Reports } from './reports.js'
@@ -273,9 +273,10 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     if (latencyMs !== undefined) this.completeLatency.record(latencyMs)
     if (this.#spout.ack !== undefined) {
       try {
-        this.#spout.ack(id)
+        const result: unknown = this.#spout.ack(id)
+        if (result !== undefined) onRejection(result, (thrown) => this.#callbackThrew('ack', thrown))
       } catch (thrown) {
-        this.#parts.reports.error(this.component, this.id, thrown, `ack of component '${this.component}' threw`)
+        this.#callbackThrew('ack', thrown)
       }
     }
     const { hooks } = this.#parts
@@ -316,14 +317,19 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     return this.#parts.scheduler.now() - collector.sampleAtMs
   }
 
-  #guarded(call: string, run: () => void): void {
+  /** A call that nobody waits for. */
+  #guarded(call: string, run: () => unknown): void {
     try {
-      run()
+      onRejection(run(), (thrown) => this.#callbackThrew(call, thrown))
     } catch (thrown) {
-      // A spout that emits again what failed tries so at its end too.
-      if (this.#isClosed && thrown instanceof StormError && thrown.code === 'TASK_CLOSED') return
-      this.#parts.reports.error(this.component, this.id, thrown, `${call} of component '${this.component}' threw`)
+      this.#callbackThrew(call, thrown)
     }
+  }
+
+  #callbackThrew(call: string, thrown: unknown): void {
+    // A spout that emits again what failed tries so at its end too.
+    if (this.#isClosed && thrown instanceof StormError && thrown.code === 'TASK_CLOSED') return
+    this.#parts.reports.error(this.component, this.id, thrown, `${call} of component '${this.component}' threw`)
   }
 
   #warnOfStall(nowMs: number): void {

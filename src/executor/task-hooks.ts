@@ -1,3 +1,4 @@
+import { onRejection } from '../stdx/promise.js'
 import type { TaskHook, TopologyContext } from '../topology/component.js'
 
 /** The hooks of one task. `any` is asked before anything is gathered for them, so that without hooks they cost one load. */
@@ -14,7 +15,7 @@ export class TaskHooks {
   add(make: () => TaskHook, context: TopologyContext): void {
     try {
       const hook = make()
-      hook.prepare?.(context)
+      onRejection(hook.prepare?.(context), (thrown) => this.#onThrow(thrown, 'prepare'))
       this.#hooks.push(hook)
       this.any = true
     } catch (thrown) {
@@ -35,7 +36,8 @@ export class TaskHooks {
     return (...info) => {
       for (const hook of this.#hooks) {
         try {
-          ;(hook[name] as ((...info: unknown[]) => void) | undefined)?.apply(hook, info)
+          const result = (hook[name] as ((...info: unknown[]) => unknown) | undefined)?.apply(hook, info)
+          if (result !== undefined) onRejection(result, (thrown) => this.#onThrow(thrown, name))
         } catch (thrown) {
           this.#onThrow(thrown, name)
         }

@@ -83,7 +83,7 @@ export class LocalTopology implements RunningTopology {
     this.#loop = new Loop(parts.clock)
     this.#reports = new TopologyReports(parts.clock, parts.log, (error) => this.#fail(error))
     for (const { message, code } of parts.spec.warnings)
-      parts.log.write('warn', `topology '${parts.name}': ${message} (${code})`, {})
+      this.#reports.log.write('warn', `topology '${parts.name}': ${message} (${code})`, {})
     this.workers = this.#makeWorkers()
     for (const worker of this.workers) worker.wire()
     const { workers, messageTimeoutMs } = this.#options

@@ -12,3 +12,8 @@ export function promiseIn(result: unknown): Promise<unknown> | undefined {
   }
   return Promise.resolve(result)
 }
+
+/** Has it told when a call that nobody waits for comes to nothing: `result` is what the call returned. */
+export function onRejection(result: unknown, tell: (thrown: unknown) => void): void {
+  promiseIn(result)?.then(undefined, tell)
+}
