@@ -39,7 +39,7 @@ const shells: Record<string, readonly string[]> = {
   'src/cli/parent-process.ts': ['process'],
   'src/cli/private-file.ts': ['process'],
   'src/nimbus/level-store.ts': ['process'],
-  'src/nimbus/main.ts': ['process'],
+  'src/nimbus/main.ts': ['process', 'Buffer'],
   'src/nimbus/secrets.ts': ['process', 'Buffer'],
   'src/nimbus/server.ts': ['Buffer'],
   'src/nimbus/tokens.ts': ['Buffer', 'Date'],

@@ -5,10 +5,14 @@ import { extractGraph } from '../artefact/extract.js'
 import type { Config } from '../cluster/config.js'
 import { StormError } from '../errors.js'
 import { systemClock } from '../stdx/system-clock.js'
+import { Frames } from '../wire/frame.js'
+import { nodeSecrets } from '../wire/node-secrets.js'
+import { nodeText } from '../wire/node-text.js'
 import { Artefacts } from './artefacts.js'
 import { Coordinator } from './coordinator.js'
 import { HostNames, isAnyAddress, isLoopback } from './hosts.js'
 import { LevelStore } from './level-store.js'
+import { Links } from './links.js'
 import { LogBroker } from './log-broker.js'
 import type { NimbusEffect } from './nimbus.js'
 import type { Api } from './routes.js'
@@ -68,6 +72,7 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
         case 'tell supervisor':
         case 'tell worker':
         case 'close':
+          links.perform(effect)
       }
     }
     const coordinator = await Coordinator.start({
@@ -88,6 +93,21 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
       },
     })
     const { nimbus } = coordinator
+    const logs = new LogBroker(clock, (link, message) => links.send(link, message))
+    const links = new Links(
+      {
+        tools: { frames: new Frames(), clock },
+        text: nodeText(),
+        secrets: nodeSecrets(),
+        supervisorKey: new TextEncoder().encode(secrets.supervisorToken),
+        workerKey: (...of) => Buffer.from(secrets.workerKeys.control(...of), 'base64'),
+        takeLogChunk: (link, chunk) => logs.take(link, chunk),
+        gone: (link) => logs.closed(link),
+        warn: (message) => log('warn', message),
+      },
+      coordinator.fence,
+    )
+    links.begin(coordinator)
     const submissions = new Submissions(coordinator, options.extract ?? extractIn(store, config.deployMs))
     const artefacts = new Artefacts({
       blobs: store.blobs,
@@ -102,7 +122,7 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
       submissions,
       artefacts,
       blobs: store.blobs,
-      logs: new LogBroker(clock, () => {}),
+      logs,
       config,
       address: { host: isAnyAddress(config.bind) ? hostname() : config.bind, port: config.port },
       warnings,
@@ -120,6 +140,10 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
       bodyBytesMax: config.bodyBytesMax,
       openReads: config.openReads,
       logError: (message) => log('error', message),
+      links: {
+        '/link/supervisor': (carrier, address) => links.acceptSupervisor(carrier, address),
+        '/link/worker': (carrier, address) => links.acceptWorker(carrier, address),
+      },
     })
     const addressFile = join(dataDir, addressName)
     writeFileSync(addressFile, `${server.url}\n`, { mode: 0o600 })
@@ -128,6 +152,7 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
       (closed ??= (async () => {
         rmSync(addressFile, { force: true })
         coordinator.close()
+        links.close()
         artefacts.close()
         await server.close()
         await store.close()

@@ -12,6 +12,7 @@ import { isAllowed, type Identity } from './access.js'
 import { Failures } from './failures.js'
 import { hostAndPort, isAnyAddress, isLoopback, type HostNames } from './hosts.js'
 import { HttpProblem, problemIn, problemOf } from './http-problem.js'
+import { serveLinks, type LinkRoutes } from '../wire/websocket.js'
 import { routes, type Answer, type Api, type Route } from './routes.js'
 import type { Tokens } from './tokens.js'
 
@@ -29,8 +30,8 @@ export interface ServerParts {
   /** GETs from loopback need no token. */
   readonly openReads: boolean
   readonly logError: (message: string) => void
-  /** Takes connections that become something else than HTTP; the host is checked. Undefined: there are none. */
-  readonly onUpgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+  /** Who takes the connections to paths that become links. */
+  readonly links?: LinkRoutes
 }
 
 export interface HttpServer {
@@ -41,6 +42,7 @@ export interface HttpServer {
 }
 
 const bodyMs = 30_000
+const farewellMs = 200
 const failuresMax = 10
 const failureDelayMs = 1_000
 
@@ -107,10 +109,12 @@ export async function serve(parts: ServerParts): Promise<HttpServer> {
       : createSecure({ ...limits, ...parts.tls, minVersion: 'TLSv1.2' }, handle)
   server.maxHeadersCount = 100
   server.maxConnections = 4_096
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (parts.onUpgrade !== undefined && parts.hosts.has(onlyOne(request, 'host')))
-      parts.onUpgrade(request, socket, head)
-    else socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n')
+  // No browser gets through there, so the host need not be looked at.
+  serveLinks(server, parts.links ?? {})
+  const sockets = new Set<Duplex>()
+  server.on('connection', (socket: Duplex) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
   })
   await listen(server, parts)
   const { port } = server.address() as AddressInfo
@@ -121,7 +125,11 @@ export async function serve(parts: ServerParts): Promise<HttpServer> {
     close: () =>
       new Promise((closed) => {
         server.close(() => closed())
-        server.closeAllConnections()
+        server.closeIdleConnections()
+        // What was said last may leave; then nobody is waited for.
+        parts.clock.after(farewellMs, () => {
+          for (const socket of sockets) socket.destroy()
+        })
       }),
   }
 }
