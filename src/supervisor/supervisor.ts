@@ -241,6 +241,7 @@ export class Supervisor {
         this.#isStopping = true
         this.#wishes.clear()
         this.#tolerated.clear()
+        this.#log('info', 'All workers are to end, as this supervisor is.')
         return
       case 'tick':
     }
