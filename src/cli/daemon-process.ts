@@ -15,6 +15,16 @@ export interface DaemonStart {
   readonly onLine: (line: string) => void
 }
 
+/** A daemon that ended before it was ready: with its exit code, which tells why as well as any. */
+export class DaemonFailed extends StormError {
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number) {
+    super('DAEMON_FAILED', message)
+    this.exitCode = exitCode
+  }
+}
+
 const logBytesMax = 16 * 2 ** 20
 
 /**
@@ -27,6 +37,7 @@ export class DaemonProcess {
   /** How it ended, in words. */
   readonly ended: Promise<string>
   readonly #child: ChildProcess
+  #exitCode = 1
   #lastLines: string[] = []
 
   constructor({ args, env, logPath, onLine }: DaemonStart) {
@@ -53,6 +64,7 @@ export class DaemonProcess {
       child.once('error', (error) => resolve(error.message))
       child.once('close', (code, signal) => {
         log.end()
+        this.#exitCode = code ?? 1
         resolve(signal ?? `exit code ${code}`)
       })
     })
@@ -61,7 +73,7 @@ export class DaemonProcess {
       void this.ended.then((how) => {
         const said = this.#lastLines.join('\n')
         const message = `'storm-ts ${args[0]}' ended (${how}) before it was ready${said === '' ? '.' : `:\n${said}`}`
-        reject(new StormError('DAEMON_FAILED', message))
+        reject(new DaemonFailed(message, this.#exitCode))
       })
     })
     // Whoever waits for it hears of it; if nobody does, `ended` tells.

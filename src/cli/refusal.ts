@@ -21,6 +21,9 @@ export interface Refusal {
 
 /** What an error comes to: words, code, exit code. */
 export function refusalOf(error: unknown): Refusal {
+  // Not by its class, whose module brings much along.
+  if (error instanceof StormError && 'exitCode' in error)
+    return { text: error.message, code: error.code, exitCode: error.exitCode as ExitCode }
   if (error instanceof StormError) return { text: error.message, code: error.code, exitCode: exitCodeOf(error.code) }
   if (error instanceof RemoteError)
     return { text: error.message, code: error.code, exitCode: exitCodeOf(error.code, error.status) }

@@ -75,6 +75,7 @@ describe('command line', () => {
     [['kill', 'x', '-w', '-5'], 2, "-w is '-5'; expected are seconds, such as 10, or a duration"],
     [['kill', 'x', '-w', '1e99'], 2, '(INVALID_DURATION)'],
     [['deploy', 't.ts', '--timeout', '3'], 2, "t.ts' is not there. (FILE_NOT_FOUND)"],
+    [['jar', 'depoly', 't.ts'], 2, "neither a verb nor a file 'depoly'. Did you mean 'deploy'? (UNKNOWN_COMMAND)"],
     [['local'], 2, "missing required argument 'file'. (BAD_USAGE)"],
     [['local', 'nothing.ts'], 2, "nothing.ts' is not there. (FILE_NOT_FOUND)"],
     [['local', '.'], 2, '(NOT_A_REGULAR_FILE)'],

@@ -12,6 +12,8 @@ export interface FakeAnswer {
   readonly status?: number
   readonly json?: unknown
   readonly text?: string
+  /** The connection is cut instead. */
+  readonly isCut?: boolean
   readonly headers?: { readonly [name: string]: string }
 }
 
@@ -34,6 +36,7 @@ export async function fakeNimbus(answers: {
       const found = Object.entries(answers).find(([pattern]) => `${method} ${path}`.startsWith(pattern))?.[1]
       const notFound = { status: 404, json: { code: 'NOT_FOUND', message: `There is no ${path}.` } }
       const answer: FakeAnswer = typeof found === 'function' ? found(one) : (found ?? notFound)
+      if (answer.isCut === true) return void request.socket.destroy()
       response.writeHead(answer.status ?? 200, {
         'content-type': 'application/json',
         'storm-ts-protocol': '1',

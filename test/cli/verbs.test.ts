@@ -475,6 +475,24 @@ describe('deploy', () => {
     expect(again.err).toContain('uploaded nothing')
   })
 
+  test('an answer that is lost: the same submission is said again', async () => {
+    views = [view]
+    let count = 0
+    const post = () => (++count === 1 ? { isCut: true } : { status: 201, json: view })
+    const { asked } = await ready({ 'POST /api/v2/topologies': post })
+    expect((await storm('deploy', 'topology.ts')).code).toBe(0)
+    const requests = asked.filter(({ method }) => method === 'POST').map(({ body }) => body)
+    expect(requests.length).toBe(2)
+    expect(requests[0]).toBe(requests[1])
+  })
+
+  test('interrupted while it waits: the topology goes on', async () => {
+    views = [{ ...view, unplaced: 1 }]
+    await ready()
+    const ended = await stormUntil(['deploy', 'topology.ts'], ({ said }) => said.err.includes('submitted'))
+    expect(ended).toMatchObject({ code: 130, out: '', err: expect.stringContaining('goes on') as string })
+  })
+
   test('--no-wait does not wait', async () => {
     views = []
     const { asked } = await ready()

@@ -3,7 +3,8 @@ import { bundleTopology, type Artefact } from '../../artefact/bundle.js'
 import { checkEntryFile } from '../../artefact/entry-file.js'
 import type { TopologyGraph } from '../../cluster/records.js'
 import { InvalidTopologyError, StormError } from '../../errors.js'
-import { listed } from '../../stdx/listed.js'
+import { listed, quoted } from '../../stdx/listed.js'
+import { nearest } from '../../stdx/nearest.js'
 import { cryptoRng } from '../../stdx/entropy.js'
 import { checkName } from '../../topology/check-name.js'
 import type { TopologyOptions } from '../../topology/options.js'
@@ -14,7 +15,7 @@ import { readGivenOptions } from '../given-options.js'
 import { graphText } from '../graph-text.js'
 import { printable } from '../printable.js'
 import { StatusLine } from '../status-line.js'
-import { pause, type Terminal } from '../terminal.js'
+import { interruption, pause, type InterruptCode, type Terminal } from '../terminal.js'
 import { topologyArgs } from '../topology-args.js'
 import type { TopologyView, WorkerView } from '../topology-view.js'
 import { graphIn, tellWarnings } from './build.js'
@@ -45,7 +46,9 @@ export async function deploy(
   const waitMs = readDuration(options.timeout, '--timeout')
   const badName = options.name === undefined ? undefined : checkName(options.name)
   if (badName !== undefined) throw new InvalidTopologyError([badName])
-  await checkEntryFile(resolve(terminal.cwd, file))
+  await checkEntryFile(resolve(terminal.cwd, file)).catch((error: unknown) => {
+    throw misspeltVerb(file) ?? error
+  })
   const steps = new Steps(terminal)
   // Before any work: a wrong token, or no nimbus, shows at once.
   const client = options.dryRun === true ? undefined : await connect(terminal, options)
@@ -71,13 +74,26 @@ export async function deploy(
     const topology = options.wait
       ? await steps.run('waiting for the workers', (tell) => untilReady(terminal, client, submitted, { waitMs, tell }))
       : submitted
-    if (options.wait)
-      steps.done(topology.workers.length === 1 ? 'its worker reports' : `all ${topology.workers.length} workers report`)
+    if (typeof topology === 'number') {
+      steps.done(`${submitted.id} goes on; 'storm-ts kill ${submitted.name}' would end it`)
+      return topology
+    }
+    if (options.wait) steps.done(workersText(topology))
     terminal.out.write(options.json === true ? `${JSON.stringify(topology)}\n` : `${topology.id}\n`)
     return 0
   } finally {
     steps.end()
   }
+}
+
+/** `jar FILE` deploys, and so does `jar depoly FILE`, with the verb taken for the file. */
+function misspeltVerb(file: string): StormError | undefined {
+  const near = /^\w+$/.test(file) ? nearest(file, ['deploy', 'build', 'inspect']) : undefined
+  if (near === undefined) return undefined
+  return new StormError(
+    'UNKNOWN_COMMAND',
+    `There is neither a verb nor a file ${quoted(file)}. Did you mean '${near}'?`,
+  )
 }
 
 interface Submission {
@@ -131,13 +147,15 @@ async function submit(client: NimbusClient, submission: Submission): Promise<Top
 
 const askEveryMs = 250
 
-/** Asks until every worker of the topology reports. Throws TIMED_OUT with what is not there yet. */
+/** Asks until every worker of the topology reports, or Ctrl-C. Throws TIMED_OUT with what is not there yet. */
 async function untilReady(
-  { clock }: Terminal,
+  terminal: Terminal,
   client: NimbusClient,
   { id }: TopologyView,
   { waitMs, tell }: { readonly waitMs: number; readonly tell: (what: string) => void },
-): Promise<TopologyView> {
+): Promise<TopologyView | InterruptCode> {
+  const { clock } = terminal
+  const interrupted = interruption(terminal)
   const deadlineMs = clock.now() + waitMs
   for (;;) {
     const topology = await client.get<TopologyView>(`/api/v2/topologies/${encodeURIComponent(id)}`)
@@ -149,8 +167,13 @@ async function untilReady(
         'TIMED_OUT',
         `Topology '${topology.name}' is submitted, but not complete after ${durationText(waitMs)}: ${missing}.`,
       )
-    await pause(clock, askEveryMs)
+    await pause(clock, askEveryMs, interrupted.happened)
+    if (interrupted.code !== undefined) return interrupted.code
   }
+}
+
+function workersText({ workers }: TopologyView): string {
+  return workers.length === 1 ? 'its worker reports' : `all ${workers.length} workers report`
 }
 
 /** What is not there yet of a topology, in words. */

@@ -129,7 +129,17 @@ class DevCluster {
 
   startSupervisor(number: number, slots: number, url: string): void {
     const name = `supervisor-${number}`
-    const args = ['supervisor', '--data-dir', join(this.#folder, name), '--nimbus', url, '--slots', String(slots)]
+    const args = [
+      'supervisor',
+      '--supervisor',
+      name,
+      '--data-dir',
+      join(this.#folder, name),
+      '--nimbus',
+      url,
+      '--slots',
+      String(slots),
+    ]
     const all = [...args, '--secret-file', join(this.#folder, 'supervisor-token')]
     const first = this.#start(name, all)
     // The first time, it has to work: later, whatever is in its way may go away again.
