@@ -1,0 +1,203 @@
+// Guards: the loop steps whoever has work, in turn, lets others have theirs, and sleeps when nobody has any.
+import { describe, expect, test } from 'vitest'
+import { VirtualClock } from 'storm-ts/testing'
+import { stepBatch, type Steppable } from '../../src/executor/step.js'
+import { Loop } from '../../src/worker/loop.js'
+
+/** A clock on which a step can take its time, and which counts what it is asked for. */
+class BusyClock extends VirtualClock {
+  readonly asked = { soon: 0, yield: 0, after: 0 }
+  spentMs = 0
+
+  override now(): number {
+    return super.now() + this.spentMs
+  }
+
+  override soon(callback: () => void): void {
+    this.asked.soon++
+    super.after(0, callback)
+  }
+
+  override yield(callback: () => void): void {
+    this.asked.yield++
+    super.after(1, callback)
+  }
+
+  override after(delayMs: number, callback: () => void): () => void {
+    this.asked.after++
+    return super.after(delayMs, callback)
+  }
+}
+
+function taskOf(step: (nowMs: number, task: Steppable) => boolean): Steppable {
+  const task: Steppable = {
+    queued: false,
+    wakeAtMs: Infinity,
+    batch: stepBatch,
+    step: (nowMs) => step(nowMs, task),
+  }
+  return task
+}
+
+describe('loop', () => {
+  test('asleep: nothing is stepped, no timer runs', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    let steps = 0
+    loop.add(taskOf(() => (steps++, false)))
+    await clock.advance(1e6)
+    expect([steps, clock.asked.after]).toEqual([0, 0])
+  })
+
+  test('enqueued, even twice: is stepped once', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    let steps = 0
+    const task = taskOf(() => (steps++, false))
+    loop.add(task)
+    for (let i = 0; i < 5; i++) loop.enqueue(task)
+    await clock.advance(10)
+    expect(steps).toBe(1)
+    loop.enqueue(task)
+    await clock.advance(10)
+    expect(steps).toBe(2)
+  })
+
+  test('several with work: in turn, however much each has', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    const order: string[] = []
+    for (const name of ['a', 'b', 'c']) {
+      let left = 4
+      const task = taskOf(() => (order.push(name), --left > 0))
+      loop.add(task)
+      loop.enqueue(task)
+    }
+    await clock.advance(10)
+    expect(order.join('')).toBe('abcabcabcabc')
+  })
+
+  test('enqueued while it is stepped: once more, not twice', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    let steps = 0
+    const task = taskOf((_, own) => {
+      loop.enqueue(own)
+      loop.enqueue(own)
+      return ++steps < 3
+    })
+    loop.add(task)
+    loop.enqueue(task)
+    await clock.advance(0)
+    expect(steps).toBeGreaterThan(3)
+    expect(task.queued).toBe(true)
+  })
+
+  test('always busy: yields, so that time and others go on', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    let steps = 0
+    const task = taskOf(() => (steps++, true))
+    loop.add(task)
+    loop.enqueue(task)
+    let timer = 0
+    clock.after(5, () => (timer = steps))
+    await clock.advance(100)
+    expect(clock.asked.yield).toBeGreaterThanOrEqual(99)
+    expect(timer).toBeGreaterThan(0)
+    expect(timer).toBeLessThan(steps)
+  })
+
+  test('wakeAtMs: is stepped then, not before, with the time; the earliest of several first', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    const woken: string[] = []
+    for (const [name, atMs] of [
+      ['late', 50],
+      ['early', 20],
+      ['never', Infinity],
+    ] as const) {
+      const task = taskOf((nowMs, own) => {
+        if (nowMs >= own.wakeAtMs) {
+          woken.push(`${name} ${nowMs}`)
+          own.wakeAtMs = Infinity
+        }
+        return false
+      })
+      task.wakeAtMs = atMs
+      loop.add(task)
+      loop.enqueue(task)
+    }
+    await clock.advance(100)
+    expect(woken).toEqual(['early 20', 'late 50'])
+  })
+
+  test('onIdle: told whenever nobody has work, until it is called off', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    let left = 200
+    let idle = 0
+    const task = taskOf(() => --left > 0)
+    loop.add(task)
+    loop.enqueue(task)
+    const off = loop.onIdle(() => {
+      expect(left).toBeLessThanOrEqual(0)
+      idle++
+    })
+    await clock.advance(20)
+    expect(idle).toBe(1)
+    loop.enqueue(task)
+    await clock.advance(20)
+    expect(idle).toBe(2)
+    off()
+    loop.enqueue(task)
+    await clock.advance(20)
+    expect(idle).toBe(2)
+    loop.onIdle(() => idle++)
+    await clock.advance(20)
+    expect(idle).toBe(3)
+  })
+
+  test('stopped in a step: nobody is stepped any more, and no timer is left', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    const steps: string[] = []
+    const stopper = taskOf(() => {
+      steps.push('stopper')
+      loop.stop()
+      return true
+    })
+    const other = taskOf(() => (steps.push('other'), true))
+    for (const task of [stopper, other]) {
+      task.wakeAtMs = 30
+      loop.add(task)
+      loop.enqueue(task)
+    }
+    await clock.advance(100)
+    loop.enqueue(other)
+    loop.enqueue(stopper)
+    await clock.advance(100)
+    expect(steps).toEqual(['stopper'])
+  })
+
+  test('a task whose steps take long: gets smaller batches, and larger ones when they don’t', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    const batches: number[] = []
+    let stepMs = 20
+    const task = taskOf((_, { batch }) => {
+      batches.push(batch)
+      clock.spentMs += stepMs
+      return true
+    })
+    loop.add(task)
+    loop.enqueue(task)
+    await clock.advance(12)
+    expect(batches.slice(0, 9)).toEqual([256, 128, 64, 32, 16, 8, 4, 2, 1])
+    expect(Math.min(...batches)).toBe(1)
+    stepMs = 0
+    await clock.advance(20)
+    expect(batches.at(-1)).toBe(256)
+    loop.stop()
+  })
+})
