@@ -1,7 +1,6 @@
 import { StormError } from '../errors.js'
 import { LinkEnd, type Carrier, type CarrierEvents } from './carrier.js'
 import { Connection, originOf, type ConnectionEvents, type LinkTools } from './connection.js'
-import { handshakeMsMax } from './dialer.js'
 import { Bytes, FrameType, headerBytes } from './frame.js'
 import {
   AcceptorHandshake,
@@ -16,6 +15,8 @@ import {
 } from './handshake.js'
 
 const frameBytesMax = headerBytes + helloBytesMax
+/** With the goodbye, a stranger is gone within five seconds. */
+const handshakeMsMax = 4_500
 /** Strangers at once; a worker has as many peers as its topology has workers. */
 const strangersMax = 256
 /** Failures of one address within a minute, after which its handshakes are answered slowly. */

@@ -14,7 +14,7 @@ import {
 } from './handshake.js'
 
 /** A handshake that takes longer is given up. */
-export const handshakeMsMax = 5_000
+const handshakeMsMax = 5_000
 const frameBytesMax = headerBytes + helloBytesMax
 
 export interface DialerOptions {
