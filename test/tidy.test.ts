@@ -46,6 +46,8 @@ const shells: Record<string, readonly string[]> = {
   'src/supervisor/folder-lock.ts': ['process'],
   'src/supervisor/process-launcher.ts': ['process', 'setInterval', 'clearInterval'],
   'src/supervisor/process-table.ts': ['process'],
+  'src/wire/node-text.ts': ['Buffer'],
+  'src/wire/websocket.ts': ['process', 'setTimeout', 'setImmediate', 'Buffer', 'WebSocket'],
   'src/worker/main.ts': ['process', 'Buffer', 'setTimeout'],
   'src/worker/worker-log.ts': ['console', 'Date'],
 }
@@ -87,6 +89,9 @@ const nodeShells: readonly string[] = [
   'src/supervisor/process-launcher.ts',
   'src/supervisor/process-table.ts',
   'src/supervisor/worker-output.ts',
+  'src/wire/node-secrets.ts',
+  'src/wire/node-text.ts',
+  'src/wire/websocket.ts',
   'src/worker/main.ts',
   'src/worker/worker-log.ts',
 ]
@@ -98,6 +103,8 @@ const entries = [
   'src/cli/main.ts',
   'src/nimbus/main.ts',
   'src/supervisor/main.ts',
+  'src/wire/loopback.ts',
+  'src/wire/msgpackr-no-eval.d.ts',
   'src/worker/main.ts',
 ]
 

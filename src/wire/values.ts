@@ -153,7 +153,7 @@ export class ValuePacker {
       this.#weigh(value.byteLength)
       // To look for other properties than the elements would cost more than all the rest.
       return false
-    } else if (!(value instanceof Date && prototype === Date.prototype)) this.#refuse(describeValue(value), depth)
+    } else if (!(value instanceof Date && prototype === datePrototype)) this.#refuse(describeValue(value), depth)
     if (Object.keys(value).length > 0) this.#refuse(`${describeValue(value)} that has properties of its own`, depth)
     return false
   }
@@ -297,6 +297,8 @@ const forms = {
   buffer: 12,
   typedArray: 13,
 } as const
+
+const datePrototype: unknown = Object.getPrototypeOf(new Date(0))
 
 /** By their number on the wire. */
 const typedArrays = [
