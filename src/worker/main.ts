@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { engineVersion } from '../artefact/engine.js'
 import { loadTopology } from '../artefact/load.js'
@@ -30,7 +30,8 @@ const launchPath = process.argv[2] as string
 const launch = JSON.parse(readFileSync(launchPath, 'utf8')) as WorkerLaunch
 const { topology, slot, since, incarnation } = launch
 const log = openWorkerLog(launch.logDir, { pid: process.pid, topology: topology.id, port: slot.port })
-const beatFile = openSync(join(dirname(launchPath), beatFileName), 'w', 0o600)
+// Not emptied: written over, it needs no room on a full disk.
+const beatFile = openSync(join(dirname(launchPath), beatFileName), constants.O_WRONLY | constants.O_CREAT, 0o600)
 
 function beat(told: Beat): void {
   try {

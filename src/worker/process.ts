@@ -366,7 +366,8 @@ export class WorkerProcess {
     if (this.#isOver) return
     const nowMs = this.#parts.clock.now()
     this.#lagMs = Math.max(0, nowMs - dueMs)
-    this.#parts.beat({ ...this.#nextBeat(), isReady: this.#isReady })
+    // Nothing is to be made ready while the topology is inactive: the process is all that can be had.
+    this.#parts.beat({ ...this.#nextBeat(), isReady: this.#isReady || !this.#isActive })
     this.#tell()
     this.#cancelBeat = this.#parts.clock.after(heartbeatMs, () => this.#beat(nowMs + heartbeatMs))
   }
