@@ -1,4 +1,5 @@
 import type { AckTarget } from '../executor/ack-target.js'
+import { rootWidth } from '../executor/anchors.js'
 import type { LogSink } from '../executor/reports.js'
 import type { TaskId } from '../executor/tuple.js'
 import type { WorkerAssignment } from '../cluster/records.js'
@@ -152,8 +153,9 @@ export class Peer implements FrameSender {
   readonly #rootCollector: TupleSink = {
     tuple: (_source, _stream, _target, _values, acker, rootLo, rootHi, _checkLo, _checkHi, more) => {
       if (acker >= 0) this.#lostRoots.push(acker, rootLo, rootHi)
-      for (let i = 0; more !== null && i < more.length; i += 5)
-        this.#lostRoots.push(more[i]!, more[i + 1]!, more[i + 2]!)
+      const further = more ?? []
+      for (let i = 0; i < further.length; i += rootWidth)
+        this.#lostRoots.push(further[i]!, further[i + 1]!, further[i + 2]!)
     },
   }
 

@@ -98,7 +98,7 @@ export class WorkerProcess {
   #assignment: Assignment
   #isActive: boolean
   #isReady = false
-  #opening: Promise<void> | undefined
+  #hasBegun = false
   #isOver = false
   #beats = 0
   #lagMs = 0
@@ -258,7 +258,9 @@ export class WorkerProcess {
 
   /** Bolts, then spouts, then off they go; at the first activation, as in Storm. */
   #open(): void {
-    this.#opening ??= this.#prepareAndOpen()
+    if (this.#hasBegun) return
+    this.#hasBegun = true
+    void this.#prepareAndOpen()
   }
 
   async #prepareAndOpen(): Promise<void> {
