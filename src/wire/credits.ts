@@ -1,5 +1,4 @@
 import { StormError } from '../errors.js'
-import { assert } from '../stdx/assert.js'
 import type { Arena } from './arena.js'
 import type { Body } from './frame.js'
 
@@ -8,63 +7,9 @@ import type { Body } from './frame.js'
  * back, and the receiver grants as it consumes. Grants are told as their sum since the link began, so that one which is
  * lost or repeated does no harm.
  *
- * Both sides begin at zero with the link, and again whenever it is told to be up anew (`restart`).
+ * Both sides begin at zero with the link, and again whenever it is told to be up anew (`restart`): tuples that were lost
+ * are granted back by nobody.
  */
-
-/** The sender's side, for one task of the other worker. */
-export class SendCredit {
-  /** Tuples that may be sent now. Never below 0. */
-  available: number
-  readonly #limit: number
-  #sent = 0
-  #granted = 0
-  #lost = 0
-
-  constructor(limit: number) {
-    this.#limit = limit
-    this.available = limit
-  }
-
-  /** One tuple goes out; only while there is credit. */
-  take(): void {
-    assert(this.available > 0, 'a tuple is sent on credit only')
-    this.available--
-    this.#sent++
-  }
-
-  /** The sum of grants as it was told. Throws BAD_FRAME for more than was sent: it would grow the receiver's queue. */
-  granted(total: number): void {
-    if (total > this.#sent) {
-      throw new StormError('BAD_FRAME', `${total} tuples were granted back of ${this.#sent} that were sent.`)
-    }
-    if (total <= this.#granted) return
-    this.#granted = total
-    this.available = this.#limit + total - this.#sent
-  }
-
-  /**
-   * A tuple that was taken into account has been told as lost. It counts as sent until the link is up: otherwise a spout
-   * would emit it again at once, for it to be lost again, as fast as it can.
-   */
-  lost(): void {
-    this.#lost++
-  }
-
-  /** The link is up, and goes on where it was. */
-  resume(): void {
-    this.#sent -= this.#lost
-    this.available += this.#lost
-    this.#lost = 0
-  }
-
-  /** The link is up anew. */
-  restart(): void {
-    this.#sent = 0
-    this.#granted = 0
-    this.#lost = 0
-    this.available = this.#limit
-  }
-}
 
 /** The receiver's side, for one of its tasks and one link. */
 export class ReceiveCredit {

@@ -13,7 +13,7 @@ export type DataFrameType = typeof FrameType.tuples | typeof FrameType.acks
 export interface WriterLimits {
   /** Without a connection for so long after there was one, what was to be sent is lost: it would only be late. */
   readonly downMsMax: number
-  /** Without a connection, tuples beyond so many bytes are lost. */
+  /** Without a connection, more bytes of tuples than these do not wait. */
   readonly downBytesMax: number
   /** Bytes that may be unconfirmed, and the time they may be so, on a connection; then the other side is too slow. */
   readonly unconfirmedBytesMax: number
@@ -40,8 +40,8 @@ export const writerLimits: WriterLimits = {
 /** What a writer tells its worker. `lost`, and `down` for a reader that is too slow, may be told from within `send`. */
 export interface WriterEvents {
   /**
-   * The reader is there. `isAnew`: the link has begun anew: of all tuples that were sent before, none is on its way any
-   * more, so credits begin anew, too. False at the first time and after a resume.
+   * The reader is there. `isAnew`: the link has begun anew: tuples were lost, and of all that were sent before none is on
+   * its way any more, so credits begin anew, too. Else all that was sent has arrived or will.
    */
   up(peer: LinkIdentity, isAnew: boolean): void
   /** It is not there. What is sent now waits. */
@@ -80,6 +80,8 @@ export class WriterLink {
   #peer: LinkIdentity | undefined
   /** Counts the beginnings. */
   #epoch = 1
+  /** Since the reader was told to be up. */
+  #isAnew = false
   /** Number of the frame that was sent last in this epoch. */
   #sent = 0
   #confirmed = 0
@@ -143,7 +145,7 @@ export class WriterLink {
     return {
       verdict: 'accept',
       goOn: { epoch: this.#epoch, next: this.#confirmed + 1 },
-      attach: (connection) => this.#attach(connection, known !== undefined && !isResumed),
+      attach: (connection) => this.#attach(connection),
     }
   }
 
@@ -175,10 +177,7 @@ export class WriterLink {
     return isOurs && epoch === this.#epoch && received >= this.#confirmed && received <= this.#sent
   }
 
-  #attach(
-    connection: Connection,
-    isAnew: boolean,
-  ): {
+  #attach(connection: Connection): {
     frame: (type: FrameType, sequence: number) => void
     closed: (code: number, reason: string) => void
     drained: () => void
@@ -190,8 +189,10 @@ export class WriterLink {
     for (const { type, sequence, bytes } of this.#unconfirmed.takeAll()) {
       this.#keep(type, sequence, connection.sendAgain(bytes, sequence))
     }
-    this.#pump()
+    const isAnew = this.#isAnew
+    this.#isAnew = false
     this.#events.up(connection.peer, isAnew)
+    this.#pump()
     return {
       frame: (type, sequence) => this.#received(connection, type, sequence),
       closed: (code, reason) => this.#closed(connection, code, reason),
@@ -270,19 +271,19 @@ export class WriterLink {
     const reason = `${this.#unconfirmed.bytes} bytes are not confirmed`
     connection.end(LinkEnd.slowConsumer, reason)
     this.#closed(connection, LinkEnd.slowConsumer, reason)
+    // It would not take them on the next connection either.
+    this.#beginAnew(false)
   }
 
-  /** Without a connection: tuples beyond the limits are lost; acks are the last to go. */
+  /**
+   * Without a connection: beyond the limits tuples are lost, all of them, so that it is plain where the credits stand.
+   * Acks are the last to go.
+   */
   #keepWithinLimits(): void {
     if (this.#state === 'up') return
     const { downBytesMax } = this.#limits
-    if (
-      this.#state === 'lost' ||
-      this.#state === 'ended' ||
-      this.#unconfirmed.bytes + this.#tuples.bytes > downBytesMax
-    ) {
-      this.#tellLost(this.#tuples.takeAll())
-    }
+    if (this.#state === 'lost' || this.#state === 'ended') this.#tellLost(this.#tuples.takeAll())
+    else if (this.#tuples.bytes > downBytesMax) this.#beginAnew(false)
     if (this.#state === 'ended' || this.#acks.bytes > downBytesMax) this.#tellLost(this.#acks.takeAll())
   }
 
@@ -293,6 +294,7 @@ export class WriterLink {
    */
   #beginAnew(losesAcks: boolean): void {
     this.#epoch++
+    this.#isAnew = true
     this.#sent = 0
     this.#confirmed = 0
     const frames = [...this.#unconfirmed.takeAll(), ...this.#tuples.takeAll()]

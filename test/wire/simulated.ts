@@ -214,3 +214,29 @@ export class World {
     return { frames: new Frames(), clock: this.clock }
   }
 }
+
+/** The sender's side of the credit for one task, as plainly as can be. */
+export class SendCredit {
+  #sent = 0
+  #granted = 0
+
+  constructor(readonly limit: number) {}
+
+  get available(): number {
+    return this.limit + this.#granted - this.#sent
+  }
+
+  take(): void {
+    this.#sent++
+  }
+
+  granted(total: number): void {
+    if (total > this.#sent) throw new Error(`${total} granted of ${this.#sent}`)
+    this.#granted = Math.max(this.#granted, total)
+  }
+
+  restart(): void {
+    this.#sent = 0
+    this.#granted = 0
+  }
+}
