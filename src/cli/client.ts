@@ -130,12 +130,19 @@ export class NimbusClient {
 
 const isText = (value: unknown): value is string => typeof value === 'string'
 
+const untrusted = "its certificate is not trusted; '--tls-ca' names those that it is checked against"
+
 const reasons: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   ECONNREFUSED: 'nobody listens there',
   ECONNRESET: 'the connection was cut',
   EHOSTUNREACH: 'the host cannot be reached',
   ENOTFOUND: 'there is no such host',
   ETIMEDOUT: 'no answer came in time',
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
 }
 
 /** Undefined: it is none. */

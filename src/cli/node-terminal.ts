@@ -10,9 +10,14 @@ export function nodeTerminal(): Terminal {
     process.stderr.write(`storm-ts: standard output cannot be written: ${error.message}.\n`, () => process.exit(1))
   })
   process.stderr.on('error', () => undefined)
+  const clock = systemClock()
   const tidying: ((exitCode: InterruptCode) => void)[] = []
+  let lastMs = -Infinity
   for (const [signal, code] of signals) {
     process.on(signal, () => {
+      const sinceMs = clock.now() - lastMs
+      if (sinceMs < echoMs) return
+      lastMs = clock.now()
       const tidy = tidying.pop()
       if (tidy === undefined) process.exit(code)
       tidying.length = 0
@@ -22,15 +27,33 @@ export function nodeTerminal(): Terminal {
   return {
     out: outputTo(process.stdout),
     err: outputTo(process.stderr),
+    onOut: listenToOut,
     env: process.env,
     cwd: process.cwd(),
-    clock: systemClock(),
+    clock,
     onInterrupt(tidy) {
       tidying.push(tidy)
       return () => void tidying.splice(tidying.indexOf(tidy), tidying.includes(tidy) ? 1 : 0)
     },
   }
 }
+
+/** Also what code of a topology writes: it has the same standard output. */
+function listenToOut(listener: (endsLine: boolean) => void): () => void {
+  const { stdout, stderr } = process
+  if (!stdout.isTTY || !stderr.isTTY) return () => undefined
+  const write = stdout.write.bind(stdout)
+  stdout.write = (text: string | Uint8Array, ...rest: never[]) => {
+    listener(typeof text === 'string' ? text.endsWith('\n') : text.at(-1) === 10)
+    return write(text, ...rest)
+  }
+  return () => {
+    stdout.write = write
+  }
+}
+
+/** npm, when it runs us, passes on the very signal that the terminal has sent to us, too: that is no second one. */
+const echoMs = 300
 
 const signals = [
   ['SIGINT', 130],

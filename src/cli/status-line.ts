@@ -1,5 +1,4 @@
-import type { Clock } from '../stdx/clock.js'
-import type { Output } from './terminal.js'
+import type { Terminal } from './terminal.js'
 
 const everyMs = 200
 const eraseLine = '\r\u001b[K'
@@ -9,44 +8,61 @@ const eraseLine = '\r\u001b[K'
  * under way. In a pipe there are only the lines.
  */
 export class StatusLine {
-  readonly #output: Output
-  readonly #clock: Clock
+  readonly #terminal: Terminal
   #tell: (() => string) | undefined
+  #isDrawn = false
+  /** Somebody else's line is not ended yet: it must not be written over. */
+  #isHeld = false
   #cancel = () => {}
+  #ignoreOut = () => {}
 
-  constructor(output: Output, clock: Clock) {
-    this.#output = output
-    this.#clock = clock
+  constructor(terminal: Terminal) {
+    this.#terminal = terminal
   }
 
   /** Keeps the last line at what the function tells. */
   show(tell: () => string): void {
-    if (!this.#output.isTerminal) return
+    if (!this.#terminal.err.isTerminal) return
     this.#tell = tell
     this.#cancel()
+    this.#ignoreOut()
+    this.#ignoreOut = this.#terminal.onOut((endsLine) => {
+      this.#erase()
+      this.#isHeld = !endsLine
+    })
     this.#draw()
   }
 
   /** A line that stays. */
   print(line: string): void {
-    this.#output.write(`${this.#tell === undefined ? '' : eraseLine}${line}\n`)
-    if (this.#tell !== undefined) this.#write()
+    this.#erase()
+    this.#terminal.err.write(`${line}\n`)
+    this.#write()
   }
 
   /** Takes the last line off. */
   end(): void {
     this.#cancel()
-    if (this.#tell !== undefined) this.#output.write(eraseLine)
+    this.#ignoreOut()
+    this.#erase()
     this.#tell = undefined
   }
 
   #draw(): void {
     this.#write()
-    this.#cancel = this.#clock.after(everyMs, () => this.#draw())
+    this.#cancel = this.#terminal.clock.after(everyMs, () => this.#draw())
   }
 
   #write(): void {
+    if (this.#tell === undefined || this.#isHeld) return
+    const { err } = this.#terminal
     // A line that is broken by the terminal could not be written over.
-    this.#output.write(eraseLine + (this.#tell?.() ?? '').slice(0, this.#output.columns - 1))
+    err.write(eraseLine + this.#tell().slice(0, err.columns - 1))
+    this.#isDrawn = true
+  }
+
+  #erase(): void {
+    if (this.#isDrawn) this.#terminal.err.write(eraseLine)
+    this.#isDrawn = false
   }
 }

@@ -17,6 +17,11 @@ export interface Terminal {
   readonly out: Output
   /** For everything else. */
   readonly err: Output
+  /**
+   * Tells when something, whoever writes it, is about to go to standard output where that is the same screen as standard
+   * error, and whether it ends its line. Returns the way to take that back.
+   */
+  onOut(listener: (endsLine: boolean) => void): () => void
   readonly env: { readonly [name: string]: string | undefined }
   readonly cwd: string
   readonly clock: Clock

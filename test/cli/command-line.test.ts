@@ -247,8 +247,10 @@ describe('local', () => {
       const running = start(['local', name])
       await running.says(/begun/, 'out')
       running.child.kill('SIGINT')
-      await running.says(/waiting for what is pending/)
+      // Within an instant it would be taken for the same one, which npm passes on.
       running.child.kill('SIGINT')
+      await running.says(/waiting for what is pending/)
+      await expect.poll(() => running.child.kill('SIGINT'), { timeout: 5_000, interval: 100 }).toBe(false)
       expect((await running.ended).code).toBe(130)
     })
   })

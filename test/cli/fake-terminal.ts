@@ -14,6 +14,7 @@ export function fakeTerminal(cwd: string, env: Terminal['env'] = {}): FakeTermin
     said,
     out: outputTo((text) => (said.out += text)),
     err: outputTo((text) => (said.err += text)),
+    onOut: () => () => undefined,
     env: { HOME: cwd, XDG_CONFIG_HOME: cwd, ...env },
     cwd,
     clock: systemClock(),

@@ -1,10 +1,13 @@
 // Guards "what is typed is read once, with types and bounds, and what is shown cannot harm a terminal".
 import { describe, expect, test } from 'vitest'
+import type { Terminal } from '../../src/cli/terminal.js'
+import { VirtualClock } from '../../src/testing/virtual-clock.js'
 import { durationText, readDuration } from '../../src/cli/duration.js'
 import { exitCodeOf } from '../../src/cli/exit-codes.js'
 import { readGivenOptions } from '../../src/cli/given-options.js'
 import { LogSource } from '../../src/cli/log-source.js'
 import { printable } from '../../src/cli/printable.js'
+import { StatusLine } from '../../src/cli/status-line.js'
 import { table } from '../../src/cli/table.js'
 
 describe('duration', () => {
@@ -125,6 +128,69 @@ describe('printable', () => {
       ),
     ).toBe('name      n\n漢字      1\na\\u{a}b  20\n')
     expect(table(['name', 'n'], [])).toBe('name  n\n')
+  })
+})
+
+describe('status line', () => {
+  const erase = '\r\u001b[K'
+
+  function screen(isTerminal: boolean) {
+    const clock = new VirtualClock()
+    const said: string[] = []
+    const listeners = new Set<(endsLine: boolean) => void>()
+    const output = { write: (text: string) => void said.push(text), isTerminal, columns: 10, colors: {} }
+    const onOut = (listener: (endsLine: boolean) => void) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    }
+    const terminal = { err: output, clock, onOut } as unknown as Terminal
+    /** What is said since the last call. */
+    const since = () => said.splice(0)
+    const out = (text: string) => {
+      for (const listener of listeners) listener(text.endsWith('\n'))
+      said.push(text)
+    }
+    return { clock, status: new StatusLine(terminal), since, out, listeners }
+  }
+
+  test('in a pipe there are only lines', async () => {
+    const { clock, status, since } = screen(false)
+    status.show(() => 'under way')
+    status.print('one')
+    await clock.advance(1_000)
+    status.end()
+    expect(since()).toEqual(['one\n'])
+  })
+
+  test('on a terminal it is written over itself, below the lines, no longer than the screen is wide', async () => {
+    const { clock, status, since } = screen(true)
+    let count = 0
+    status.show(() => `${++count} is under way`)
+    expect(since()).toEqual([`${erase}1 is unde`])
+    await clock.advance(200)
+    expect(since()).toEqual([`${erase}2 is unde`])
+    status.print('a line')
+    expect(since()).toEqual([erase, 'a line\n', `${erase}3 is unde`])
+    status.end()
+    expect(since()).toEqual([erase])
+    await clock.advance(1_000)
+    expect(since()).toEqual([])
+  })
+
+  test("results on the same screen are not broken by it, nor written over before their line's end", async () => {
+    const { clock, status, since, out, listeners } = screen(true)
+    status.show(() => 'status')
+    since()
+    out('result\n')
+    expect(since()).toEqual([erase, 'result\n'])
+    await clock.advance(200)
+    expect(since()).toEqual([`${erase}status`])
+    out('half ')
+    await clock.advance(400)
+    out('a line\n')
+    expect(since()).toEqual([erase, 'half ', 'a line\n'])
+    status.end()
+    expect(listeners.size).toBe(0)
   })
 })
 

@@ -195,7 +195,7 @@ class Steps {
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal
-    this.#status = new StatusLine(terminal.err, terminal.clock)
+    this.#status = new StatusLine(terminal)
   }
 
   async run<T>(what: string, step: (tell: (detail: string) => void) => Promise<T>): Promise<T> {

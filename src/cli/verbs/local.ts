@@ -37,7 +37,7 @@ export async function local(
   if (name !== undefined) options.name = name
   const kill = timeout === undefined ? {} : { waitMs: readDuration(timeout, '--timeout') }
   const artefact = await bundleTopology(resolve(terminal.cwd, file), { isLocal: true })
-  const status = new StatusLine(terminal.err, terminal.clock)
+  const status = new StatusLine(terminal)
   for (const warning of artefact.warnings) status.print(terminal.err.colors.yellow(printable(warning)))
   const topology = await withScratch(artefact, (path, folder) =>
     loadTopology({ path, folder, args: topologyArgs(args), cwd: terminal.cwd }),
