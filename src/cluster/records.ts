@@ -269,9 +269,20 @@ export interface WorkerLaunch {
   /** Base64: opens the control link of this worker (topology, slot, since) to nimbus. */
   readonly controlKey: string
   readonly nimbusUrl: string
+  /** Where there is TLS: its files. */
+  readonly tls?: WorkerTls
   readonly logDir: string
   /** The worker's own folder; is there, and empty at the first start. */
   readonly dataDir: string
+}
+
+/** Paths of PEM files, those of the worker's supervisor. */
+export interface WorkerTls {
+  /** What the worker shows to peers, with its key; without them, data links are in the clear. */
+  readonly cert?: string
+  readonly key?: string
+  /** What nimbus and peers are checked against; the system's own without it. */
+  readonly ca?: string
 }
 
 /** Orders slots, by supervisor and then port: by code units, so the same on every machine. */

@@ -1,5 +1,5 @@
 import { parseToSupervisor, type SlotWish } from '../cluster/messages.js'
-import { workerIn, type WorkerLaunch } from '../cluster/records.js'
+import { workerIn, type WorkerLaunch, type WorkerTls } from '../cluster/records.js'
 import type { Clock } from '../stdx/clock.js'
 import { describeError } from '../stdx/describe-error.js'
 import type { Rng } from '../stdx/rng.js'
@@ -26,6 +26,8 @@ export interface DaemonParts {
   /** For the launch files. */
   readonly bind: string
   readonly nimbusUrl: string
+  /** Where workers find the files of TLS; undefined: there is none. */
+  readonly tls?: WorkerTls
   readonly workerMemoryMb: number
   /** What was found of each slot. */
   readonly traces: readonly SlotTrace[]
@@ -199,9 +201,10 @@ export class SupervisorDaemon {
 
   #launchOf(wish: SlotWish, incarnation: number, artefactPath: string, logDir: string): Omit<WorkerLaunch, 'dataDir'> {
     const { topology, assignment, isActive, slot, worker, linkKey, controlKey } = wish
-    const { bind, nimbusUrl } = this.#parts
+    const { bind, nimbusUrl, tls } = this.#parts
     const what = { topology, assignment, isActive, slot, since: worker.since, incarnation }
-    return { ...what, bind, artefactPath, linkKey, controlKey, nimbusUrl, logDir }
+    const files = tls === undefined ? {} : { tls }
+    return { ...what, bind, artefactPath, linkKey, controlKey, nimbusUrl, ...files, logDir }
   }
 
   #ended(port: number, incarnation: number, end: WorkerEnd): void {

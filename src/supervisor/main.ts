@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Config } from '../cluster/config.js'
+import type { WorkerTls } from '../cluster/records.js'
 import { StormError } from '../errors.js'
 import type { Clock } from '../stdx/clock.js'
 import { cryptoRng } from '../stdx/entropy.js'
@@ -80,6 +81,7 @@ export async function runSupervisor(config: Config, options: RunSupervisorOption
       },
       bind: config.bind,
       nimbusUrl: config.nimbus,
+      ...workerTls(config),
       workerMemoryMb,
       traces: folder.traces(ports),
       slots: folder,
@@ -215,4 +217,10 @@ function insecure(message: string): StormError {
 
 function invalid(message: string): StormError {
   return new StormError('INVALID_SETTING', message)
+}
+
+function workerTls({ tlsCert, tlsKey, tlsCa }: Config): { tls?: WorkerTls } {
+  const pair = tlsCert === undefined || tlsKey === undefined ? {} : { cert: resolve(tlsCert), key: resolve(tlsKey) }
+  const tls = tlsCa === undefined ? pair : { ...pair, ca: resolve(tlsCa) }
+  return Object.keys(tls).length === 0 ? {} : { tls }
 }

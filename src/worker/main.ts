@@ -61,8 +61,17 @@ function errorCode(error: unknown): string {
   return (error as { code?: unknown } | null)?.code === 'EADDRINUSE' ? 'PORT_IN_USE' : 'INTERNAL'
 }
 
+/** The worker's own certificate, and what it checks those of others against. */
+function readTls() {
+  const { cert, key, ca } = launch.tls ?? {}
+  const read = (path: string) => readFileSync(path, 'utf8')
+  const shown = cert === undefined || key === undefined ? undefined : { cert: read(cert), key: read(key) }
+  return { shown, checked: ca === undefined ? undefined : { ca: read(ca) } }
+}
+
 async function run(): Promise<void> {
   const clock = systemClock()
+  const { shown, checked } = readTls()
   const loaded = await loadTopology({
     path: launch.artefactPath,
     sha256: topology.artefact,
@@ -83,8 +92,9 @@ async function run(): Promise<void> {
     log,
     linkKey: Buffer.from(launch.linkKey, 'base64'),
     controlKey: Buffer.from(launch.controlKey, 'base64'),
-    dialPeer: ({ host, slot: { port } }) => dialWebSocket(`ws://${host}:${port}/link/data`),
-    dialNimbus: dialWebSocket(`${launch.nimbusUrl.replace(/^http/, 'ws').replace(/\/$/, '')}/link/worker`),
+    dialPeer: ({ host, slot: { port } }) =>
+      dialWebSocket(`${shown === undefined ? 'ws' : 'wss'}://${host}:${port}/link/data`, checked),
+    dialNimbus: dialWebSocket(`${launch.nimbusUrl.replace(/^http/, 'ws').replace(/\/$/, '')}/link/worker`, checked),
     memory() {
       const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage()
       return { rssBytes, heapBytes }
@@ -102,7 +112,7 @@ async function run(): Promise<void> {
     })
   }
   await listenForLinks(
-    { host: launch.bind, port: slot.port },
+    { host: launch.bind, port: slot.port, tls: shown },
     { '/link/data': (carrier, address) => worker.accept(carrier, address) },
   )
   log.write('info', `this worker has started`, { since, incarnation })
