@@ -8,7 +8,7 @@ interface Due {
   readonly atMs: number
   /** Order of asking: what is due at one time happens in it. */
   readonly order: number
-  readonly callback: () => void
+  callback: () => void
   /** Called off, or run. */
   isOff: boolean
 }
@@ -109,6 +109,8 @@ export class VirtualClock implements Clock {
   #callOff(due: Due): void {
     if (due.isOff) return
     due.isOff = true
+    // It may hold on to a whole topology.
+    due.callback = () => {}
     if (++this.#offCount < 1_000 || this.#offCount * 2 < this.#due.length) return
     this.#due = queueOf(this.#due.data.filter(({ isOff }) => !isOff))
     this.#offCount = 0

@@ -18,7 +18,7 @@ import type { BasicBolt, Bolt, Spout, TopologyContext } from '../topology/compon
 import { resolveOptions, type ResolvedOptions, type TopologyOptions } from '../topology/options.js'
 import { ackerId, type TaskLayout } from '../topology/tasks.js'
 import type { ComponentSpec, TopologySpec } from '../topology/topology.js'
-import { heldFor } from './holding.js'
+import { heldByBolt } from './holding.js'
 import type { Loop } from './loop.js'
 import { routerOf } from './routes.js'
 import { timedCall, type TimedCall } from './timed-call.js'
@@ -67,6 +67,8 @@ export class Worker {
   readonly #plannedSpouts: Planned<Spout>[] = []
   readonly #plannedBolts: { readonly plan: Planned<Bolt>; readonly bolt: BoltTask }[] = []
   readonly #ids: IdGenerator
+  /** The tasks of this worker. */
+  readonly #here: ReadonlySet<TaskId>
   /** Calls of `prepare` and `open` that are open. */
   readonly #beginning = new Set<TimedCall>()
   #isClosed = false
@@ -75,6 +77,7 @@ export class Worker {
 
   constructor(parts: WorkerParts) {
     this.#parts = parts
+    this.#here = new Set(parts.tasks)
     this.#ids = new IdGenerator(parts.rng)
     for (const task of parts.tasks) this.#plan(task)
   }
@@ -288,16 +291,19 @@ export class Worker {
   }
 
   #router(plan: Planned<unknown>) {
-    const here = new Set(this.#parts.tasks)
-    return routerOf(plan.component, plan.task, plan.context, { ...this.#parts, isLocal: (task) => here.has(task) })
+    return routerOf(plan.component, plan.task, plan.context, {
+      ...this.#parts,
+      isLocal: (task) => this.#here.has(task),
+    })
   }
 
   /** Has each inbox, wherever it is, hold the tasks of this worker that feed it. */
   #hold(tasks: ReadonlyMap<string, readonly (SpoutTask | BoltTask)[]>): void {
     const { spec, layout, transfer } = this.#parts
+    const heldBy = heldByBolt(spec)
     for (const component of spec.components.values()) {
       if (component.kind !== 'bolt') continue
-      const held = [...heldFor(spec, component.id)].flatMap((id) => tasks.get(id) ?? [])
+      const held = [...(heldBy.get(component.id) ?? [])].flatMap((id) => tasks.get(id) ?? [])
       for (const task of layout.tasksOf.get(component.id) ?? []) {
         for (const source of held) transfer.gate(task).hold(source)
       }

@@ -1,8 +1,9 @@
 // Guards: who is held while an inbox is full: those who feed it, and never a member of a cycle by another.
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { TopologyBuilder, basicBolt } from 'storm-ts'
 import { specOf } from '../../src/topology/topology.js'
-import { heldFor } from '../../src/worker/holding.js'
+import { heldByBolt } from '../../src/worker/holding.js'
 import { Num, source } from '../local/world.js'
 
 /** A topology of these bolts, each with those it reads. */
@@ -33,8 +34,41 @@ describe('holding', () => {
       { a: ['s', 'x'], b: ['s', 'x'], x: ['s'] },
     ],
   ])('%s: holds those who feed it from outside', (_, bolts, held) => {
-    const spec = specFor(bolts)
-    const got = Object.fromEntries(Object.keys(bolts).map((id) => [id, [...heldFor(spec, id)].toSorted()]))
+    const heldBy = heldByBolt(specFor(bolts))
+    const got = Object.fromEntries(Object.keys(bolts).map((id) => [id, [...heldBy.get(id)!].toSorted()]))
     expect(got).toEqual(held)
+  })
+
+  test('any graph: the same as going every way', () => {
+    const graph = fc.array(fc.array(fc.nat(9), { maxLength: 4 }), { minLength: 1, maxLength: 8 })
+    fc.assert(
+      fc.property(graph, (lists) => {
+        const names = ['s', ...lists.map((_, i) => `b${i}`)]
+        const bolts = Object.fromEntries(
+          lists.map((list, i) => [`b${i}`, [...new Set(['s', ...list.map((n) => names[n % names.length]!)])]]),
+        )
+        const upstream = (id: string, found = new Set<string>()): Set<string> => {
+          for (const from of bolts[id] ?? []) {
+            if (found.has(from)) continue
+            found.add(from)
+            upstream(from, found)
+          }
+          return found
+        }
+        const heldBy = heldByBolt(specFor(bolts))
+        for (const id of Object.keys(bolts)) {
+          const circle = new Set([id, ...[...upstream(id)].filter((other) => upstream(other).has(id))])
+          const held = [...circle].flatMap((member) => bolts[member] ?? []).filter((from) => !circle.has(from))
+          expect(heldBy.get(id)).toEqual(new Set(held))
+        }
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+
+  test('a thousand bolts in a row: found without going every way', () => {
+    const bolts = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`b${i}`, [i === 0 ? 's' : `b${i - 1}`]]))
+    const heldBy = heldByBolt(specFor(bolts))
+    expect(heldBy.get('b999')).toEqual(new Set(['b998']))
   })
 })
