@@ -21,17 +21,19 @@ export interface TimedCall {
   abandon(error: Error): void
 }
 
-const limitMs = { prepare: 60_000, open: 60_000, cleanup: 3_000, close: 3_000 }
+const beginning = { limitMs: 60_000, late: 'PREPARE_TIMEOUT', failed: 'PREPARE_FAILED' } as const
+const end = { limitMs: 3_000, late: 'CLEANUP_TIMEOUT', failed: 'CLEANUP_FAILED' } as const
+const stages = { prepare: beginning, open: beginning, cleanup: end, close: end }
 
 /** Makes the call and waits for it, up to its limit: a minute to begin, 3 s to end. */
 export function timedCall({ verb, component, task, run, onEnd }: LifeCall, clock: Clock): TimedCall {
   const who = `${verb} of component '${component}', task ${task},`
-  const stage = verb === 'prepare' || verb === 'open' ? 'PREPARE' : 'CLEANUP'
+  const stage = stages[verb]
   let isOver = false
   let abandon: TimedCall['abandon'] = () => {}
   const ended = new Promise<void>((resolve, reject) => {
-    const cancel = clock.after(limitMs[verb], () =>
-      abandon(new StormError(`${stage}_TIMEOUT`, `${who} did not end within ${limitMs[verb] / 1_000} s.`)),
+    const cancel = clock.after(stage.limitMs, () =>
+      abandon(new StormError(stage.late, `${who} did not end within ${stage.limitMs / 1_000} s.`)),
     )
     abandon = (error) => {
       isOver = true
@@ -45,7 +47,7 @@ export function timedCall({ verb, component, task, run, onEnd }: LifeCall, clock
       resolve()
     }
     const failed = (thrown: unknown) =>
-      abandon(new StormError(`${stage}_FAILED`, `${who} threw: ${describeError(thrown).message}`, { cause: thrown }))
+      abandon(new StormError(stage.failed, `${who} threw: ${describeError(thrown).message}`, { cause: thrown }))
     try {
       const call = promiseIn(run())
       if (call === undefined) finished()
