@@ -64,7 +64,7 @@ export const settings = {
   workerStartMs: set(
     duration(1_000, 3_600_000),
     120_000,
-    ['nimbus', 'supervisor'],
+    ['supervisor'],
     'How long a worker may take from its start to its first heartbeat.',
   ),
   workerTimeoutMs: set(
@@ -211,7 +211,7 @@ function fromFlags(flags: ConfigSources['flags']): Given[] {
 
 function oneOf<const T extends string>(words: readonly T[]): SettingKind<T> {
   return {
-    name: words.join('|'),
+    name: 'word',
     expected: `one of ${words.join(', ')}`,
     read: (value) => words.find((word) => word === value),
   }

@@ -1,7 +1,7 @@
 /**
  * Latencies as counts in fixed buckets, so that those of many workers and times can be added and subtracted. Bucket `i`
- * holds what is longer than `2^((i − 1)/2)` µs and no longer than `2^(i/2)` µs: a percentile read from it is off by 20 %
- * at most. The last one also holds what is longer than all (17 minutes).
+ * holds what is longer than `2^((i − 1)/2)` µs and no longer than `2^(i/2)` µs: a percentile read from it is too high by
+ * 41 % at most. The last one also holds what is longer than all (17 minutes).
  */
 export const latencyBucketCount = 61
 

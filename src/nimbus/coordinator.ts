@@ -178,9 +178,25 @@ export class Coordinator {
   async #answer({ request, answer, fail }: Asked): Promise<void> {
     const decision = this.nimbus.decide(request, this.#now())
     const error = await this.#store(decision)
-    if (error !== undefined) fail(error)
-    else if (decision.reply !== undefined) answer(decision.reply)
-    else fail(new Error('an input that is answered had no answer'))
+    const { reply } = decision
+    if (error !== undefined) {
+      this.#tellRefused(request, error.code)
+      fail(error)
+    } else if (reply === undefined) fail(new Error('an input that is answered had no answer'))
+    else {
+      if (reply.kind === 'refused') this.#tellRefused(request, reply.code)
+      answer(reply)
+    }
+  }
+
+  /** What is done is told by the decision itself; together, all that was asked for can be read in the log. */
+  #tellRefused(request: Request, code: string): void {
+    const { by, what } =
+      request.kind === 'submit'
+        ? { by: request.submission.owner, what: request.submission.name ?? request.submission.graph.name }
+        : { by: request.by, what: request.topology }
+    const message = `${by} may not ${request.kind} '${what.slice(0, 200)}': ${code}`
+    this.#parts.perform({ kind: 'log', level: 'info', message })
   }
 
   async #carryOut(input: NimbusInput): Promise<void> {
@@ -188,7 +204,7 @@ export class Coordinator {
   }
 
   /** Persist, apply, carry out. Returns why it could not be stored. */
-  async #store(decision: Decision): Promise<Error | undefined> {
+  async #store(decision: Decision): Promise<StormError | undefined> {
     if (decision.writes.length > 0) {
       const error = await this.#write(decision)
       if (error !== undefined) return error
@@ -198,7 +214,7 @@ export class Coordinator {
     return undefined
   }
 
-  async #write({ writes }: Pick<Decision, 'writes'>): Promise<Error | undefined> {
+  async #write({ writes }: Pick<Decision, 'writes'>): Promise<StormError | undefined> {
     const changes = writes.map((write) => {
       const { key, value } = documentOf(write)
       return { key, value, expected: this.#revisions.get(key) ?? 0 }

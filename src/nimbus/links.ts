@@ -8,6 +8,7 @@ import { admitControl, type ControlEvents, type ControlLink } from '../wire/cont
 import type { LinkIdentity, Secrets } from '../wire/handshake.js'
 import type { Text } from '../wire/text.js'
 import type { Coordinator } from './coordinator.js'
+import { Failures } from './failures.js'
 import type { NimbusEffect, WorkerKeys } from './nimbus.js'
 
 export interface LinksParts {
@@ -24,6 +25,9 @@ export interface LinksParts {
   readonly warn: (message: string) => void
 }
 
+/** Refusals of one address that are told within a minute. */
+const refusalsToldMax = 10
+
 type LinkEffect = Extract<NimbusEffect, { readonly link: number }>
 
 /**
@@ -38,6 +42,7 @@ export class Links {
   readonly #links = new Map<number, ControlLink>()
   readonly #supervisors: Acceptor
   readonly #workers: Acceptor
+  readonly #refusals = new Failures(refusalsToldMax)
   #coordinator: Coordinator | undefined
   #count = 0
 
@@ -61,7 +66,9 @@ export class Links {
       purpose: 'control',
       unwanted: () => {},
       refused: (address: string, code: LinkEnd, reason: string) => {
-        if (code !== LinkEnd.leaving) parts.warn(`A connection from ${address} is refused: ${reason} (${code})`)
+        // Whoever tries without end does not fill the log.
+        if (code === LinkEnd.leaving || this.#refusals.note(address, tools.clock.now())) return
+        parts.warn(`A connection from ${address} is refused: ${reason} (${code})`)
       },
     } as const
     this.#supervisors = new Acceptor({

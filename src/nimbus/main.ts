@@ -60,6 +60,8 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
   const tls = readTls(config)
   const store = await LevelStore.open(join(dataDir, 'nimbus'))
   let close = async () => {}
+  /** What has to end when the start comes to nothing, the last first. */
+  const begun: (() => void)[] = []
   try {
     const perform = (effect: NimbusEffect) => {
       switch (effect.kind) {
@@ -92,6 +94,7 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
         void close().finally(() => onLost?.(reason))
       },
     })
+    begun.push(() => coordinator.close())
     const { nimbus } = coordinator
     const logs = new LogBroker(clock, (link, message) => links.send(link, message))
     const links = new Links(
@@ -116,7 +119,9 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
         submissions.needs(artefact) || [...nimbus.topologies.values()].some((record) => record.artefact === artefact),
       warn: (message) => log('warn', message),
     })
+    begun.push(() => artefacts.close())
     await artefacts.begin()
+    const address = { host: isAnyAddress(config.bind) ? hostname() : config.bind, port: config.port }
     const api: Api = {
       coordinator,
       submissions,
@@ -124,7 +129,7 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
       blobs: store.blobs,
       logs,
       config,
-      address: { host: isAnyAddress(config.bind) ? hostname() : config.bind, port: config.port },
+      address,
       warnings,
       look: () => ({ nimbus, nowMs: clock.now(), wallMs: clock.wall(), version }),
     }
@@ -145,6 +150,7 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
         '/link/worker': (carrier, address) => links.acceptWorker(carrier, address),
       },
     })
+    address.port = server.port
     const addressFile = join(dataDir, addressName)
     writeFileSync(addressFile, `${server.url}\n`, { mode: 0o600 })
     let closed: Promise<void> | undefined
@@ -163,6 +169,7 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
     )
     return { url: server.url, close: () => close() }
   } catch (error) {
+    for (const end of begun.reverse()) end()
     await store.close()
     throw error
   }

@@ -1,4 +1,5 @@
 // Guards: "every setting has one name, one type, one default", and what is wrong in a configuration is told with its place.
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { envName, flagName, readConfig, settings, type ConfigSources } from '../../src/cluster/config.js'
 import { durationMs } from '../../src/cluster/settings.js'
@@ -84,6 +85,18 @@ describe('config', () => {
     expect(flagName('supervisorTimeoutMs')).toBe('--supervisor-timeout-ms')
     expect(new Set(names.map(envName)).size).toBe(names.length)
     expect(new Set(Object.values(settings).map(({ sentence }) => sentence)).size).toBe(names.length)
+  })
+
+  test('documents: the page has every setting, as it is', () => {
+    const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+    const rows = page.split('\n').filter((line) => /^\| `\w+` \| .* \| .* \| .* \| .* \|$/.test(line))
+    expect(rows).toEqual(
+      Object.entries(settings).map(([name, setting]) => {
+        const value: unknown = setting.default
+        const byDefault = value === undefined ? '–' : Array.isArray(value) ? 'none' : `\`${String(value)}\``
+        return `| \`${name}\` | ${setting.kind.name} | ${byDefault} | ${setting.for.join(', ')} | ${setting.sentence} |`
+      }),
+    )
   })
 
   test('durations: as people write them', () => {
