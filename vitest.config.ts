@@ -15,7 +15,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/slow/**', 'node_modules/**'],
+    exclude: ['test/slow/**', 'test/cluster/**', 'test/kill/**', 'node_modules/**'],
     pool: 'forks',
     testTimeout: 60_000,
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],

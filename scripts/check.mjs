@@ -46,7 +46,10 @@ const steps = [
     (line) => [`node ${line}`, () => onNode(line)],
   ),
 ]
-if (flags.slow) steps.push(['slow tests', () => tests('test:slow', 3_600_000)])
+if (flags.slow) {
+  steps.push(['cluster tests', () => tests('test:cluster', 1_200_000)])
+  steps.push(['slow tests', () => tests('test:slow', 3_600_000)])
+}
 
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.on(signal, () => {
