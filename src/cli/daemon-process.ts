@@ -16,7 +16,7 @@ export interface DaemonStart {
 }
 
 /** A daemon that ended before it was ready: with its exit code, which tells why as well as any. */
-export class DaemonFailed extends StormError {
+class DaemonFailed extends StormError {
   readonly exitCode: number
 
   constructor(message: string, exitCode: number) {

@@ -412,6 +412,8 @@ describe('deploy', () => {
       builder.setSpout('lines', listSpout(stream({ line: t.string }), []))
       return builder.createTopology()
     }`
+  /** Stands for a nimbus that is away. */
+  const nobody = {}
   let views: object[] = []
 
   async function ready(more: Parameters<typeof fakeNimbus>[0] = {}) {
@@ -424,7 +426,10 @@ describe('deploy', () => {
         return { status: 201 }
       },
       'POST /api/v2/topologies': { status: 201, json: { ...view, workers: [] } },
-      'GET /api/v2/topologies/wc-1-1700000000': () => ({ json: views.length > 1 ? views.shift() : views[0] }),
+      'GET /api/v2/topologies/wc-1-1700000000': () => {
+        const json = views.length > 1 ? views.shift() : views[0]
+        return json === nobody ? { isCut: true } : { json }
+      },
       'GET /api/v2/topologies': { json: { topologies: [] } },
       ...more,
     })
@@ -432,7 +437,7 @@ describe('deploy', () => {
 
   test('bundles, uploads once, submits, waits until every worker reports', async () => {
     const late = { ...worker, isReady: false, state: 'starting' }
-    views = [{ ...view, workers: [], unplaced: 3 }, { ...view, workers: [late] }, view]
+    views = [{ ...view, workers: [], unplaced: 3 }, nobody, { ...view, workers: [late] }, view]
     const { asked } = await ready()
     const ended = await storm(
       'jar',

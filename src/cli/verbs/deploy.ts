@@ -17,7 +17,7 @@ import { printable } from '../printable.js'
 import { StatusLine } from '../status-line.js'
 import { interruption, pause, type InterruptCode, type Terminal } from '../terminal.js'
 import { topologyArgs } from '../topology-args.js'
-import type { TopologyView, WorkerView } from '../topology-view.js'
+import { topologyPath, type TopologyView, type WorkerView } from '../topology-view.js'
 import { graphIn, tellWarnings } from './build.js'
 
 export interface DeployOptions extends ConnectionOptions {
@@ -151,21 +151,25 @@ const askEveryMs = 250
 async function untilReady(
   terminal: Terminal,
   client: NimbusClient,
-  { id }: TopologyView,
+  { id, name }: TopologyView,
   { waitMs, tell }: { readonly waitMs: number; readonly tell: (what: string) => void },
 ): Promise<TopologyView | InterruptCode> {
   const { clock } = terminal
   const interrupted = interruption(terminal)
   const deadlineMs = clock.now() + waitMs
   for (;;) {
-    const topology = await client.get<TopologyView>(`/api/v2/topologies/${encodeURIComponent(id)}`)
-    const missing = missingOf(topology)
-    if (missing === undefined) return topology
-    tell(missing)
+    const topology = await client.get<TopologyView>(topologyPath(id)).catch((error: unknown) => {
+      // Nimbus may be restarted; what was submitted is kept.
+      if (error instanceof StormError && error.code === 'UNREACHABLE' && clock.now() < deadlineMs) return undefined
+      throw error
+    })
+    const missing = topology === undefined ? 'nimbus does not answer' : missingOf(topology)
+    if (topology !== undefined && missing === undefined) return topology
+    tell(missing ?? '')
     if (clock.now() >= deadlineMs)
       throw new StormError(
         'TIMED_OUT',
-        `Topology '${topology.name}' is submitted, but not complete after ${durationText(waitMs)}: ${missing}.`,
+        `Topology '${name}' is submitted, but not complete after ${durationText(waitMs)}: ${missing}.`,
       )
     await pause(clock, askEveryMs, interrupted.happened)
     if (interrupted.code !== undefined) return interrupted.code
