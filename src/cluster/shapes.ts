@@ -39,7 +39,7 @@ export const milliseconds = z
   .max(2 ** 53)
 
 const list = <T extends z.ZodType>(item: T, max: number) => z.array(item).max(max)
-export const countsByComponent = z.record(component, z.number().int().min(1).max(10_000))
+const countsByComponent = z.record(component, z.number().int().min(1).max(10_000))
 
 /** An object of JSON, copied; no deeper than 64, as what walks through it is recursive. */
 export const jsonObject: z.ZodType<JsonObject> = z.unknown().transform((value, context) => {

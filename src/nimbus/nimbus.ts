@@ -614,7 +614,7 @@ export interface WorkerError extends TaskError {
   readonly slot: Slot
 }
 
-export function workerTopologyOf(record: TopologyRecord): WorkerTopology {
+function workerTopologyOf(record: TopologyRecord): WorkerTopology {
   const { id, number, name, artefact, args, cwd, options, ackers, tasks, life } = record
   return { id, number, name, artefact, args, cwd, options, ackers, tasks, executors: life.executors }
 }

@@ -93,7 +93,7 @@ describe('config', () => {
     expect(rows).toEqual(
       Object.entries(settings).map(([name, setting]) => {
         const value: unknown = setting.default
-        const byDefault = value === undefined ? '–' : Array.isArray(value) ? 'none' : `\`${String(value)}\``
+        const byDefault = value === undefined ? '–' : typeof value === 'object' ? 'none' : `\`${value as string | number | boolean}\``
         return `| \`${name}\` | ${setting.kind.name} | ${byDefault} | ${setting.for.join(', ')} | ${setting.sentence} |`
       }),
     )

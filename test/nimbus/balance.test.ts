@@ -48,7 +48,7 @@ test('balance: as even as a topology that is new, over slots and over supervisor
         assignments: new Map(),
       }).get('t')!
       const sizes = (placements: readonly Placement[]) =>
-        [...grouped(placements).values()].map(({ length }) => length).sort()
+        [...grouped(placements).values()].map(({ length }) => length).sort((a, b) => a - b)
       const bySupervisor = (placements: readonly Placement[]) => {
         const slots = new Set(placements.map(slotOf))
         return supervisors.map(({ id }) => [...slots].filter((slot) => slot.startsWith(`${id}:`)).length)
