@@ -11,6 +11,9 @@ export interface PackerLimits {
   readonly bytesMax: number
 }
 
+/** Values up to this size are unpacked from one place. */
+const scratchBytes = 256
+
 const tupleLimits: PackerLimits = { partsMax: 100_000, bytesMax: 1_048_576 }
 
 /**
@@ -39,6 +42,7 @@ export class ValuePacker {
     bundleStrings: false,
     copyBuffers: true,
   })
+  readonly #scratch = new Uint8Array(scratchBytes)
   readonly #limits: PackerLimits
   #partsLeft = 0
   #bytesLeft = 0
@@ -71,7 +75,14 @@ export class ValuePacker {
     scanMessagePack(bytes, view, start, end)
     let value: unknown
     try {
-      value = this.#packr.unpack(bytes.subarray(start, end))
+      const size = end - start
+      if (size > scratchBytes) value = this.#packr.unpack(bytes.subarray(start, end))
+      else {
+        // msgpackr makes a view of each piece of memory it is given, which costs as much as reading a short value.
+        const scratch = this.#scratch
+        for (let i = 0; i < size; i++) scratch[i] = bytes[start + i] as number
+        value = this.#packr.unpack(scratch, size)
+      }
     } catch (error) {
       throw new StormError('BAD_FRAME', 'A packed value cannot be read.', { cause: error })
     }
