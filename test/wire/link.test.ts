@@ -189,6 +189,55 @@ describe('link: broken connections', () => {
     }
   })
 
+  test('a frame that comes twice: taken once', () => {
+    const { world, writer, reader, connection } = pair()
+    world.clock.run(10)
+    const carrier = connection().acceptor
+    const send = carrier.send.bind(carrier)
+    carrier.send = (frame) => {
+      send(frame)
+      send(frame)
+    }
+    for (let i = 0; i < 5; i++) writer.send()
+    world.clock.run(10)
+    expect(reader.received).toEqual(upTo(5))
+    expect(reader.link.repeats).toBe(5)
+    expect(reader.link.isUp).toBe(true)
+  })
+
+  test('a frame that is missing: noticed, and asked for again', () => {
+    const { world, writer, reader, connection } = pair()
+    world.clock.run(10)
+    const carrier = connection().acceptor
+    const send = carrier.send.bind(carrier)
+    let frames = 0
+    carrier.send = (frame) => {
+      if (++frames !== 3) send(frame)
+    }
+    for (let i = 0; i < 5; i++) writer.send()
+    world.clock.run(1_000)
+    expect(reader.received).toEqual(upTo(5))
+    expect(writer.told).toEqual(['up 1', 'down 4002', 'up 1'])
+    expect(writer.lost).toEqual([])
+  })
+
+  test('a damaged frame: noticed, and asked for again', () => {
+    const { world, writer, reader, connection } = pair()
+    world.clock.run(10)
+    const carrier = connection().acceptor
+    const send = carrier.send.bind(carrier)
+    let frames = 0
+    carrier.send = (frame) => {
+      const damaged = frame.slice()
+      if (++frames === 3) damaged[frame.length - 1]! ^= 4
+      send(damaged)
+    }
+    for (let i = 0; i < 5; i++) writer.send()
+    world.clock.run(1_000)
+    expect(reader.received).toEqual(upTo(5))
+    expect(writer.told).toEqual(['up 1', 'down 4002', 'up 1'])
+  })
+
   test('a process that was stopped does not take the other for dead', () => {
     const { world, writer, reader } = pair()
     world.clock.run(10)
