@@ -105,6 +105,7 @@ export const errorCodes = {
   INVALID_REGISTRATION: 'what a supervisor says of itself cannot be',
   INVALID_SETTING: 'a setting of a daemon is unknown, misspelt, or not of its kind',
   NOT_FOUND: 'there is no such thing, by that name or id',
+  EVENT_LOOP_BLOCKED: 'a call of user code held up its whole worker for seconds',
   WORKER_CRASHED: 'an error of user code that nobody caught ended a worker',
   PORT_IN_USE: 'somebody else listens at the port',
   PROTOCOL_MISMATCH: 'the other process speaks another protocol, so it is of another version',

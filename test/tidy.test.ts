@@ -49,6 +49,8 @@ const shells: Record<string, readonly string[]> = {
   'src/wire/node-text.ts': ['Buffer'],
   'src/wire/websocket.ts': ['process', 'setTimeout', 'setImmediate', 'Buffer', 'WebSocket'],
   'src/worker/main.ts': ['process', 'Buffer', 'setTimeout'],
+  'src/worker/watchdog.ts': ['setInterval'],
+  'src/worker/watchdog-thread.ts': ['performance', 'setInterval'],
   'src/worker/worker-log.ts': ['console', 'Date'],
 }
 /** Who may import Node's modules. */
@@ -93,6 +95,8 @@ const nodeShells: readonly string[] = [
   'src/wire/node-text.ts',
   'src/wire/websocket.ts',
   'src/worker/main.ts',
+  'src/worker/watchdog.ts',
+  'src/worker/watchdog-thread.ts',
   'src/worker/worker-log.ts',
 ]
 /** Files that need no importer. */
@@ -106,6 +110,7 @@ const entries = [
   'src/wire/loopback.ts',
   'src/wire/msgpackr-no-eval.d.ts',
   'src/worker/main.ts',
+  'src/worker/watchdog-thread.ts',
 ]
 
 const tree = readTree(fileURLToPath(new URL('..', import.meta.url)))

@@ -4,6 +4,7 @@
  * sets the second during one.
  */
 export interface Steppable {
+  readonly id: number
   /** It stands in the loop's queue. */
   queued: boolean
   /** When it wants to be stepped although nobody asks for it; Infinity: never. */

@@ -4,6 +4,8 @@ import { Ring } from '../stdx/ring.js'
 
 /** A turn lasts about so long; then I/O and timers of the process have theirs. */
 const turnMsMax = 1
+/** A step that takes longer is reported. */
+const longStepMs = 2_000
 /** And so many steps at most: on a virtual clock no time passes within a turn. */
 const turnStepsMax = 64
 
@@ -15,6 +17,10 @@ export class Loop implements Scheduler {
   turnMs = 0
   /** The task that is being stepped, or was last. */
   running: Steppable | undefined
+  /** Where a watchdog sees the id of the task that is being stepped, 0 between turns; null: there is none. */
+  note: { set(task: number): void } | null = null
+  /** Told of a step that held up the loop for long: user code that does too much at once. */
+  onLongStep: (task: Steppable, ms: number) => void = () => {}
   readonly #clock: Clock
   readonly #ready = new Ring<Steppable>()
   readonly #tasks: Steppable[] = []
@@ -88,6 +94,7 @@ export class Loop implements Scheduler {
     while ((task = ready.shift()) !== undefined) {
       task.queued = false
       this.running = task
+      if (this.note !== null) this.note.set(task.id)
       if (task.step(this.turnMs) && !task.queued) {
         task.queued = true
         ready.push(task)
@@ -95,10 +102,12 @@ export class Loop implements Scheduler {
       if (this.#stopped()) return
       const stepMs = this.#clock.now() - this.turnMs
       this.turnMs += stepMs
+      if (stepMs > longStepMs) this.onLongStep(task, stepMs)
       if (stepMs > turnMsMax) task.batch = Math.max(1, task.batch >> 1)
       else if (task.batch < stepBatch) task.batch = Math.min(stepBatch, task.batch * 2)
       if (++steps >= turnStepsMax || this.turnMs - startMs >= turnMsMax) break
     }
+    if (this.note !== null) this.note.set(0)
     for (const listener of this.#turnListeners) listener()
     if (ready.size > 0) {
       this.#state = 'called'

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { engineVersion } from '../artefact/engine.js'
 import { loadTopology } from '../artefact/load.js'
 import { beatFileName, encodeBeat, type Beat } from '../cluster/beat.js'
+import { layoutOf } from '../cluster/layout.js'
 import type { WorkerLaunch } from '../cluster/records.js'
 import { StormError } from '../errors.js'
 import { loadKeyHash } from '../grouping/hash.js'
@@ -14,6 +15,7 @@ import { nodeSecrets } from '../wire/node-secrets.js'
 import { nodeText } from '../wire/node-text.js'
 import { dialWebSocket, listenForLinks } from '../wire/websocket.js'
 import { WorkerProcess, type ProcessEnd } from './process.js'
+import { NoteCell, startWatchdog } from './watchdog.js'
 import { openWorkerLog } from './worker-log.js'
 
 /**
@@ -79,6 +81,8 @@ async function run(): Promise<void> {
     cwd: topology.cwd,
     folder: join(launch.dataDir, 'code'),
   })
+  const { componentOf } = layoutOf(topology)
+  const notes = startWatchdog(Object.fromEntries(componentOf.entries()))
   const worker = new WorkerProcess({
     launch,
     spec: specOf(loaded),
@@ -100,6 +104,7 @@ async function run(): Promise<void> {
       return { rssBytes, heapBytes }
     },
     beat,
+    note: { set: (task) => Atomics.store(notes, NoteCell.task, task) },
     onEnd: (end) => exit(exitCodeOf(end)),
   })
   log.captureConsole(() => worker.running)

@@ -13,6 +13,7 @@ import { BoltTask } from '../executor/bolt-task.js'
 import { TopologyReports, type LogSink, type ReportedError } from '../executor/reports.js'
 import { SpoutTask } from '../executor/spout-task.js'
 import { UserMetrics } from '../executor/task-context.js'
+import type { Steppable } from '../executor/step.js'
 import type { TaskId } from '../executor/tuple.js'
 import type { KeyHash } from '../grouping/hash.js'
 import type { Clock } from '../stdx/clock.js'
@@ -63,6 +64,8 @@ export interface WorkerProcessParts {
   readonly memory: () => { readonly rssBytes: number; readonly heapBytes: number }
   /** Leaves a heartbeat for the supervisor. */
   readonly beat: (beat: Beat) => void
+  /** Where a watchdog sees which task is being stepped. */
+  readonly note?: { set(task: number): void }
   /** The process shall end; told once. `end` undefined: it was asked to stop, and has. */
   readonly onEnd: (end: ProcessEnd | undefined) => void
 }
@@ -123,6 +126,8 @@ export class WorkerProcess {
     this.#tools = { frames: new Frames(), clock }
     this.#startedMs = clock.now()
     this.#loop = new Loop(clock)
+    this.#loop.note = parts.note ?? null
+    this.#loop.onLongStep = (task, ms) => this.#blocked(task, ms)
     this.#reports = new TopologyReports(clock, log, (error) =>
       this.#end({ code: error instanceof StormError ? error.code : 'INTERNAL', message: error.message }),
     )
@@ -256,6 +261,12 @@ export class WorkerProcess {
     return metrics
   }
 
+  #blocked(task: Steppable, ms: number): void {
+    if (!(task instanceof SpoutTask || task instanceof BoltTask)) return
+    const message = `Component '${task.component}', task ${task.id}, held up its worker for ${Math.round(ms)} ms: nothing else went on meanwhile. Do less in one call, or do it in another thread.`
+    this.#reports.error(task.component, task.id, new StormError('EVENT_LOOP_BLOCKED', message), 'the loop was blocked')
+  }
+
   /** Bolts, then spouts, then off they go; at the first activation, as in Storm. */
   #open(): void {
     if (this.#hasBegun) return
@@ -272,6 +283,8 @@ export class WorkerProcess {
       return
     }
     this.#isReady = true
+    // Before user code is called, which may hold up the loop at once: from now on a silence is a loop that stands still.
+    this.#parts.beat({ ...this.#nextBeat(), isReady: true })
     if (this.#isActive && !this.#isOver) this.#worker.activate()
     this.#tell()
   }

@@ -31,6 +31,7 @@ class BusyClock extends VirtualClock {
 
 function taskOf(step: (nowMs: number, task: Steppable) => boolean): Steppable {
   const task: Steppable = {
+    id: 1,
     queued: false,
     wakeAtMs: Infinity,
     batch: stepBatch,
