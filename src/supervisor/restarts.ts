@@ -27,6 +27,8 @@ export interface Failure {
   readonly isOfSlot?: boolean
   /** Not even the first restart is at once: it would end in the same way until somebody else has done something. */
   readonly mustWait?: boolean
+  /** What the worker's watchdog said: which task held up its loop. Counts only where that was the end of it. */
+  readonly heldUpBy?: string
 }
 
 export const noRestarts: Restarts = {

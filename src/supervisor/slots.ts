@@ -222,9 +222,13 @@ export function ended(slot: SlotState, failure: Failure, nowMs: number, rng: Rng
   if (told !== undefined && told.code === undefined) return { ...free, restarts: noRestarts, work: undefined }
   const readyAtMs = occupant.kind === 'process' ? occupant.readyAtMs : undefined
   const readyMs = readyAtMs === undefined ? 0 : nowMs - readyAtMs
-  const why = told === undefined ? failure : { reason: told.reason, code: told.code }
+  const why = told === undefined ? failure : { reason: reasonOf(told, failure), code: told.code }
   const what = { failure: why, readyMs, nowMs }
   return { ...free, work: occupant.work, restarts: afterFailure(restartsOf(slot, occupant.work), what, rng) }
+}
+
+function reasonOf({ reason, code }: Ending, { heldUpBy }: Failure): string {
+  return code === 'WORKER_HUNG' && heldUpBy !== undefined ? `${reason}: ${heldUpBy}` : reason
 }
 
 /** What the supervisor says of the slot: what is there, else what is waited for. Undefined: nothing is. */

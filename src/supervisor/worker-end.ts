@@ -5,6 +5,8 @@ import type { WorkerEnd } from './launcher.js'
 import type { Failure } from './restarts.js'
 
 const wordsMax = 500
+/** How a line of a worker's watchdog begins. */
+const watchdogMark = 'EVENT_LOOP_BLOCKED: '
 
 /**
  * Why a process ended, in words. The best witness is the worker itself, in its last heartbeat; then what it said before;
@@ -27,7 +29,11 @@ export function failureOfEnd(
     return { code: 'OOM', reason: `its heap was full${memory}; give it more by 'workerMemoryMb'` }
   }
   if (signal === 'SIGKILL' || exitCode === 137) {
-    return { code: 'WORKER_KILLED', reason: `SIGKILL from outside, by hand or for want of memory, ended it${memory}` }
+    const reason = `SIGKILL from outside, by hand or for want of memory, ended it${memory}`
+    const heldUpBy = said.split('\n').findLast((line) => line.startsWith(watchdogMark))
+    return heldUpBy === undefined
+      ? { code: 'WORKER_KILLED', reason }
+      : { code: 'WORKER_KILLED', reason, heldUpBy: heldUpBy.slice(watchdogMark.length, wordsMax) }
   }
   if (signal !== undefined) return { code: 'WORKER_KILLED', reason: `${signal} ended it${memory}${words}` }
   if (exitCode !== undefined) return { code: 'WORKER_EXITED', reason: `it exited with ${exitCode}${words}` }
