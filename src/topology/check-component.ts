@@ -99,8 +99,9 @@ function notA(kind: 'spout' | 'bolt', instance: unknown): string | undefined {
 
 function streamsOf(instance: object, label: string, problems: Problems): Pick<CheckedComponent, 'outputs' | 'inputs'> {
   try {
-    const { outputs, '~input': input } = instance as { outputs?: unknown; '~input'?: readonly Stream[] }
-    return { outputs: checkOutputs(outputs, label, problems), inputs: input ?? [] }
+    const { outputs, '~input': input } = instance as { outputs?: unknown; '~input'?: unknown }
+    const inputs = Array.isArray(input) ? input.filter(isStream) : []
+    return { outputs: checkOutputs(outputs, label, problems), inputs }
   } catch (error) {
     problems.add('FACTORY_THREW', `the outputs of ${label} threw when they were read: ${describeError(error).message}`)
     return { outputs: undefined, inputs: [] }
