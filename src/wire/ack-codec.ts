@@ -23,6 +23,7 @@ export interface AckSink {
 
 /** Past this size a frame gains nothing any more. */
 const largeBytes = 65_536
+const lookEvery = 1_024
 
 /**
  * The ack tuples and verdicts for one worker that are not sent yet, as the body of a frame: kind after kind.
@@ -42,8 +43,9 @@ const largeBytes = 65_536
  * else with them. So a tree of a hundred tuples that were all acked here costs its acker one row. All about a root goes
  * to one acker, so the root alone is looked at.
  *
- * Protocol of use: its verbs as things happen; when `isLarge`, or at the end of a turn with `told` above 0, hand it to
- * a link as the body of a frame of type `acks` and `clear` it. Past `isLarge` some 15,000 rows more have room.
+ * Protocol of use: its verbs as things happen; when it calls `large`, or at the end of a turn with `told` above 0, hand
+ * it to a link as the body of a frame of type `acks` and `clear` it. One call of user code may ack any number of tuples,
+ * so `large` has to be heard: a frame holds 30,000 rows and no more.
  */
 export class AckEncoder implements Body, AckSink {
   /** How many verbs were called since the last `clear`. */
@@ -54,15 +56,19 @@ export class AckEncoder implements Body, AckSink {
   readonly #verdicts = new Rows(verdictIds, 3)
   readonly #timeoutResets = new Rows(timeoutResetIds, 2)
   readonly #kinds = [this.#trees, this.#fails, this.#resets, this.#verdicts, this.#timeoutResets] as const
+  readonly #large: () => void
+  /** At so many `told` the size is looked at. */
+  #lookAt = lookEvery
+
+  /** `large` is called from within a verb when it is time to send. */
+  constructor(large: () => void = () => undefined) {
+    this.#large = large
+  }
+
   get byteLength(): number {
     let bytes = 0
     for (const kind of this.#kinds) bytes += kind.byteLength
     return bytes
-  }
-
-  /** It is time to send. */
-  get isLarge(): boolean {
-    return this.told >= 2_048 && this.byteLength >= largeBytes
   }
 
   init(
@@ -75,12 +81,12 @@ export class AckEncoder implements Body, AckSink {
     pendingSlot: number,
   ): void {
     this.#trees.fold(acker, rootLo, rootHi, checkLo, checkHi, spoutTask, pendingSlot)
-    this.told++
+    if (++this.told >= this.#lookAt) this.#look()
   }
 
   ack(acker: number, rootLo: number, rootHi: number, checkLo: number, checkHi: number): void {
     this.#trees.fold(acker, rootLo, rootHi, checkLo, checkHi, -1, 0)
-    this.told++
+    if (++this.told >= this.#lookAt) this.#look()
   }
 
   fail(acker: number, rootLo: number, rootHi: number, reason: number): void {
@@ -88,13 +94,13 @@ export class AckEncoder implements Body, AckSink {
     const row = this.#fails.add(rootLo, rootHi)
     ;(columns[0] as Int32Array)[row] = acker
     ;(columns[1] as Int32Array)[row] = reason
-    this.told++
+    if (++this.told >= this.#lookAt) this.#look()
   }
 
   resetTimeout(acker: number, rootLo: number, rootHi: number): void {
     const row = this.#resets.add(rootLo, rootHi)
     ;(this.#resets.columns[0] as Int32Array)[row] = acker
-    this.told++
+    if (++this.told >= this.#lookAt) this.#look()
   }
 
   verdict(spoutTask: number, pendingSlot: number, rootLo: number, rootHi: number, reason: number): void {
@@ -103,7 +109,7 @@ export class AckEncoder implements Body, AckSink {
     ;(columns[0] as Int32Array)[row] = spoutTask
     ;(columns[1] as Int32Array)[row] = pendingSlot
     ;(columns[2] as Int32Array)[row] = reason
-    this.told++
+    if (++this.told >= this.#lookAt) this.#look()
   }
 
   timeoutReset(spoutTask: number, pendingSlot: number, rootLo: number, rootHi: number): void {
@@ -111,7 +117,7 @@ export class AckEncoder implements Body, AckSink {
     const { columns } = this.#timeoutResets
     ;(columns[0] as Int32Array)[row] = spoutTask
     ;(columns[1] as Int32Array)[row] = pendingSlot
-    this.told++
+    if (++this.told >= this.#lookAt) this.#look()
   }
 
   write(out: Arena, start: number): number {
@@ -123,6 +129,12 @@ export class AckEncoder implements Body, AckSink {
   clear(): void {
     for (const kind of this.#kinds) kind.clear()
     this.told = 0
+    this.#lookAt = lookEvery
+  }
+
+  #look(): void {
+    this.#lookAt += lookEvery
+    if (this.byteLength >= largeBytes) this.#large()
   }
 }
 

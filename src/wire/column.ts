@@ -74,6 +74,10 @@ export class Column {
     this.#kind = -1
     this.#areInts = true
     this.#used = 0
+    if (this.#bytes.length > bytesKept) {
+      this.#bytes = new Uint8Array(1_024)
+      this.#view = new DataView(this.#bytes.buffer)
+    }
   }
 
   /** No less than `write` needs. */
@@ -313,6 +317,9 @@ export class Column {
     this.#lengths = lengths
   }
 }
+
+/** Memory beyond this is given back after a batch: there is a column for each field of each stream and each other worker. */
+const bytesKept = 262_144
 
 /** A text longer than the largest frame is refused before it is looked at. */
 const bytesMax = 1_048_576

@@ -104,6 +104,7 @@ export class Frames implements FrameOrigin {
     const out = this.#out
     out.ensure(bodyAt + body.byteLength)
     const end = body.write(out, bodyAt)
+    assert(end - bodyAt <= bodyBytesMax, `a body has ${bodyBytesMax} bytes at most, not ${end - bodyAt}`)
     const { view } = out
     view.setUint32(frameAt, magic, true)
     view.setUint8(frameAt + 8, protocolVersion)

@@ -178,10 +178,21 @@ describe('ack codec: folding', () => {
   test('few bytes: an ack alone takes 16', () => {
     const encoder = new AckEncoder()
     for (let i = 0; i < 1_000; i++) encoder.ack(3, i, 0, i, 1)
-    expect(encoder.isLarge).toBe(false)
     expect(frames.write(FrameType.acks, origin, 1, encoder).length).toBeLessThan(16_200)
-    for (let i = 1_000; i < 5_000; i++) encoder.ack(3, i, 0, i, 1)
-    expect(encoder.isLarge).toBe(true)
+  })
+
+  test('any number in one turn: it says when it is large, and none is lost', () => {
+    const sizes: number[] = []
+    let rows = 0
+    const encoder: AckEncoder = new AckEncoder(() => {
+      sizes.push(encoder.byteLength)
+      rows += send(encoder).calls
+    })
+    for (let i = 0; i < 200_000; i++) encoder.ack(3, i, 0, i, 1)
+    rows += send(encoder).calls
+    expect(rows).toBe(200_000)
+    expect(Math.min(...sizes)).toBeGreaterThanOrEqual(65_536)
+    expect(Math.max(...sizes)).toBeLessThan(100_000)
   })
 })
 
