@@ -19,7 +19,21 @@ const layers: Readonly<Record<string, readonly string[]>> = {
   local: ['nimbus', 'worker', 'executor', 'grouping', 'acker', 'topology', 'stdx', 'errors'],
   index: ['local', 'spouts', 'executor', 'topology', 'stdx', 'errors'],
   cli: ['artefact', 'supervisor', 'local', 'nimbus', 'executor', 'cluster', 'topology', 'stdx', 'errors'],
-  testing: ['index', 'local', 'executor', 'topology', 'stdx', 'errors'],
+  testing: [
+    'index',
+    'local',
+    'nimbus',
+    'supervisor',
+    'worker',
+    'executor',
+    'grouping',
+    'artefact',
+    'wire',
+    'cluster',
+    'topology',
+    'stdx',
+    'errors',
+  ],
 }
 
 /** The room of a file: its folder under src, or its own name when it stands in src itself. */

@@ -1,0 +1,190 @@
+import { layoutOf } from '../../src/cluster/layout.js'
+import { slotKey, workerIn, type Assignment } from '../../src/cluster/records.js'
+import type { SimulatedCluster } from '../../src/testing/simulated-cluster.js'
+import type { NetworkEnd, NetworkTap } from '../../src/testing/simulation/network.js'
+import type { SimulatedProcess } from '../../src/testing/simulation/simulated-process.js'
+import type { WorkerView } from '../../src/testing/simulation/world.js'
+import type { WorldObserver } from '../../src/testing/simulation/world.js'
+import { AckDecoder } from '../../src/wire/ack-codec.js'
+import { Frames, FrameType } from '../../src/wire/frame.js'
+import { describeError } from '../../src/stdx/describe-error.js'
+import { ackerId } from '../../src/topology/tasks.js'
+import type { SourceLog } from './source-log.js'
+import type { Sometimes, Trace } from './trace.js'
+
+/** Who a data frame is of, as one number that grows: generation of the slot, then start of a process there. */
+type Rank = number
+
+interface Known {
+  readonly worker: WorkerView
+  /** Its tasks in the assignment. */
+  readonly tasks: readonly number[]
+  readonly rank: Rank
+}
+
+/**
+ * Watches a world: feeds the trace, counts what should happen sometimes, and says what must never be. It knows what
+ * sources and sinks wrote, what nimbus said, and what frames came to whom; it looks into no process.
+ */
+export class Checker implements WorldObserver, NetworkTap {
+  /** What broke first. */
+  failure: string | undefined
+  cluster!: SimulatedCluster
+  readonly logs = new Map<string, SourceLog>()
+  readonly #trace: Trace
+  readonly #sometimes: Sometimes
+  readonly #known = new Map<SimulatedProcess, Known>()
+  readonly #told = new Map<string, { readonly generation: number; readonly text: string }>()
+  /** By receiving process, then task: the newest process of the task that it has taken frames from. */
+  readonly #newest = new Map<SimulatedProcess, Map<number, Rank>>()
+  readonly #begun = new Set<NetworkEnd>()
+  readonly #frames = new Frames()
+  readonly #acks = new AckDecoder()
+  readonly #roots = new Map<SimulatedProcess, Map<number, 'acked' | 'begun'>>()
+
+  constructor(trace: Trace, sometimes: Sometimes) {
+    this.#trace = trace
+    this.#sometimes = sometimes
+  }
+
+  broken(what: string): void {
+    if (this.failure === undefined) this.note(`BROKEN: ${what}`)
+    this.failure ??= what
+  }
+
+  note(what: string): void {
+    this.#trace.add(this.cluster.nowMs, what)
+  }
+
+  threw(process: SimulatedProcess, error: unknown): void {
+    const { message, stack } = describeError(error)
+    this.broken(`${process.name} threw: ${stack ?? message}`)
+  }
+
+  told(assignment: Assignment, to: string): void {
+    const { topology, generation } = assignment
+    const text = JSON.stringify(assignment)
+    this.note(`${to}: ${topology} generation ${generation}`)
+    const before = this.#told.get(topology)
+    if (before !== undefined && generation < before.generation)
+      this.broken(`${topology}: generation ${generation} is told after ${before.generation}`)
+    if (before?.generation === generation && before.text !== text)
+      this.broken(`${topology}: generation ${generation} is told as ${text} and was ${before.text}`)
+    if (before?.text === text) return
+    this.#told.set(topology, { generation, text })
+    this.note(text)
+    this.#checkSlots()
+  }
+
+  workerStarted(worker: WorkerView): void {
+    const others = [...worker.machine.workers].filter((other) => other !== worker && other.port === worker.port)
+    if (others.length > 0) this.broken(`${worker.process.name} starts beside ${others[0]?.process.name}`)
+    this.note(`${worker.process.name} starts`)
+    worker.onEnd(() => this.#ended(worker))
+  }
+
+  workerRuns(worker: WorkerView): void {
+    const { launch } = worker
+    if (launch === undefined) return
+    const { assignment, slot, since, incarnation } = launch
+    const executors = workerIn(assignment, slot)?.executors ?? []
+    const tasks = executors.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i))
+    this.#known.set(worker.process, { worker, tasks, rank: since * 2 ** 20 + incarnation })
+    this.note(`${worker.process.name} runs ${assignment.topology} since ${since}, start ${incarnation}`)
+  }
+
+  workerEnded(worker: WorkerView, code: string | undefined): void {
+    this.note(`${worker.process.name} is over: ${code ?? 'stopped'}`)
+    this.#sometimes.add(code === undefined ? 'worker stopped in order' : `worker ended: ${code}`)
+  }
+
+  frame(frame: Uint8Array, from: NetworkEnd, to: NetworkEnd): void {
+    this.#trace.frame(this.cluster.nowMs, to.connection.number, frame)
+    const type = frame[9]
+    if (type !== FrameType.tuples && type !== FrameType.acks) return
+    if (from.process === undefined || to.process === undefined) return
+    if (!this.#begun.has(to)) {
+      this.#begun.add(to)
+      if (new DataView(frame.buffer, frame.byteOffset).getUint32(32, true) > 1) this.#sometimes.add('link resumed')
+    }
+    this.#checkFence(from.process, to.process)
+    if (type === FrameType.acks) this.#lookForEarlyAcks(frame, to.process)
+  }
+
+  event(what: 'called' | 'opened' | 'closed', to: NetworkEnd, reason: string): void {
+    this.note(`${to.connection.number} ${what} at ${to.process?.name ?? to.host} ${reason}`)
+  }
+
+  /** A slot belongs to one topology. */
+  #checkSlots(): void {
+    const owners = new Map<string, string>()
+    for (const { id, assignment } of this.cluster.nimbus.coordinator?.nimbus.topologies.values() ?? []) {
+      for (const { slot } of assignment?.workers ?? []) {
+        const owner = owners.get(slotKey(slot))
+        if (owner !== undefined) this.broken(`${slotKey(slot)} is given to ${owner} and to ${id}`)
+        owners.set(slotKey(slot), id)
+      }
+    }
+  }
+
+  /** Nobody takes anything from a process whose tasks he has had from a newer one. */
+  #checkFence(from: SimulatedProcess, to: SimulatedProcess): void {
+    const sender = this.#known.get(from)
+    if (sender === undefined) return
+    let newest = this.#newest.get(to)
+    if (newest === undefined) this.#newest.set(to, (newest = new Map()))
+    for (const task of sender.tasks) {
+      const before = newest.get(task) ?? 0
+      if (before > sender.rank)
+        this.broken(`${to.name} takes a frame of task ${task} from ${from.name}, which is superseded`)
+      else newest.set(task, sender.rank)
+    }
+  }
+
+  #lookForEarlyAcks(frame: Uint8Array, to: SimulatedProcess): void {
+    if (this.#frames.read(frame) !== undefined) return
+    let roots = this.#roots.get(to)
+    if (roots === undefined) this.#roots.set(to, (roots = new Map()))
+    const known = roots
+    const { arena, start, end } = this.#frames
+    const idOf = (lo: number, hi: number) => hi * 2 ** 20 + lo
+    this.#acks.decode(arena, start, end, {
+      init: (_, lo, hi) => {
+        if (known.get(idOf(lo, hi)) === 'acked') this.#sometimes.add('ack before init')
+        if (known.get(idOf(lo, hi)) === 'begun') this.#sometimes.add('init repeated')
+        known.set(idOf(lo, hi), 'begun')
+      },
+      ack: (_, lo, hi) => {
+        if (!known.has(idOf(lo, hi))) known.set(idOf(lo, hi), 'acked')
+      },
+      fail: () => undefined,
+      resetTimeout: () => undefined,
+      verdict: () => undefined,
+      timeoutReset: () => undefined,
+    })
+  }
+
+  /** A worker's process is gone. */
+  #ended(worker: WorkerView): void {
+    const { launch, process } = worker
+    const known = this.#known.get(process)
+    this.#newest.delete(process)
+    this.#roots.delete(process)
+    if (launch === undefined || known === undefined) return
+    const { topology, assignment, slot } = launch
+    const log = this.logs.get(topology.name)
+    if (log === undefined) return
+    const { tasksOf } = layoutOf(topology)
+    const ackers = tasksOf.get(ackerId) ?? []
+    for (const { executors, slot: other } of assignment.workers) {
+      if (slotKey(other) === slotKey(slot)) continue
+      const has = (task: number) => executors.some(([first, last]) => first <= task && task <= last)
+      const near = ackers.some(has) ? ackers.filter(has) : ackers
+      for (const spout of (tasksOf.get('source') ?? []).filter(has)) {
+        const acker = near[spout % near.length] as number
+        if (known.tasks.includes(acker) && log.openOf(spout) > 0) this.#sometimes.add('acker died with open roots')
+      }
+    }
+    log.forgotten(process.name)
+  }
+}

@@ -1,0 +1,259 @@
+import {
+  TopologyBuilder,
+  stream,
+  t,
+  type Bolt,
+  type FailReason,
+  type OutputCollector,
+  type Spout,
+  type SpoutCollector,
+  type Topology,
+  type TopologyContext,
+  type TopologyOptions,
+  type Tuple,
+} from 'storm-ts'
+import type { Rng } from '../../src/stdx/rng.js'
+import type { WorkerView } from '../../src/testing/simulation/world.js'
+import type { SourceLog } from './source-log.js'
+import type { Sometimes } from './trace.js'
+
+/** What a topology is like; drawn from the seed. */
+export interface Shape {
+  readonly kind: (typeof kinds)[number]
+  /** Children of one tuple, of a fan; tasks of the sink, when it gets all. */
+  readonly width: number
+  readonly spouts: number
+  readonly middles: number
+  readonly sinks: number
+  readonly options: Partial<TopologyOptions>
+  /** A sink takes so long for a tuple; 0: no time. */
+  readonly sinkMs: number
+  /** One in so many tuples is failed, or thrown over, by a bolt; 0: none. */
+  readonly failEvery: number
+}
+
+const kinds = ['chain', 'fan', 'diamond', 'join', 'all', 'keys'] as const
+
+const Item = stream({ attempt: t.number, part: t.number })
+const Pair = stream({ attempts: t.of<readonly number[]>(), part: t.number })
+interface ItemValues {
+  readonly attempt: number
+  readonly part: number
+}
+
+export function drawShape(rng: Rng, workers: number): Shape {
+  const kind = kinds[rng.below(kinds.length)] as Shape['kind']
+  const oneOf = <T>(list: readonly T[]) => list[rng.below(list.length)] as T
+  return {
+    kind,
+    width: 1 + rng.below(4),
+    spouts: 1 + rng.below(2),
+    middles: 1 + rng.below(3),
+    sinks: 1 + rng.below(3),
+    options: {
+      workers,
+      ackers: 1 + rng.below(workers),
+      messageTimeoutMs: oneOf([4_000, 8_000, 15_000]),
+      maxSpoutPending: oneOf([3, 20, 1_000]),
+      inboxLimit: oneOf([1, 2, 8, 1_024]),
+    },
+    sinkMs: oneOf([0, 0, 1, 15]),
+    failEvery: oneOf([0, 0, 40]),
+  }
+}
+
+/** The parts of a tree that reach a sink. */
+export function partsOf({ kind, width, sinks }: Shape): number {
+  if (kind === 'fan') return width
+  if (kind === 'diamond') return 2
+  return kind === 'all' ? sinks : 1
+}
+
+export interface TopologyParts {
+  readonly name: string
+  readonly shape: Shape
+  readonly log: SourceLog
+  readonly sometimes: Sometimes
+  readonly rng: Rng
+  readonly nowMs: () => number
+}
+
+/** The topology as one worker's process has it. */
+export function makeTopology(parts: TopologyParts, worker: WorkerView | undefined): Topology {
+  const { shape, name } = parts
+  const { kind, spouts, middles, sinks } = shape
+  const sleep = (ms: number) => new Promise<void>((resolve) => void worker?.process.clock.after(ms, resolve))
+  const builder = new TopologyBuilder(name)
+  const process = worker?.process.name ?? ''
+  const source = builder.setSpout('source', () => new Source(parts, process), spouts)
+  const sink = () => new Sink(parts, process, sleep)
+  const middle =
+    (part: number, width = 1) =>
+    () =>
+      new Middle(parts, part, width)
+  switch (kind) {
+    case 'chain':
+      builder
+        .setBolt('sink', sink, sinks)
+        .shuffleGrouping(builder.setBolt('middle', middle(0), middles).shuffleGrouping(source))
+      break
+    case 'keys':
+      builder
+        .setBolt('sink', sink, sinks)
+        .fieldsGrouping(builder.setBolt('middle', middle(0), middles).localOrShuffleGrouping(source), ['attempt'])
+      break
+    case 'fan':
+      builder
+        .setBolt('sink', sink, sinks)
+        .shuffleGrouping(builder.setBolt('middle', middle(0, shape.width), middles).shuffleGrouping(source))
+      break
+    case 'diamond': {
+      const left = builder.setBolt('left', middle(0), middles).shuffleGrouping(source)
+      const right = builder.setBolt('right', middle(1), middles).shuffleGrouping(source)
+      builder.setBolt('sink', sink, sinks).shuffleGrouping(left).fieldsGrouping(right, ['attempt'])
+      break
+    }
+    case 'join':
+      builder.setBolt('sink', sink, sinks).shuffleGrouping(
+        builder
+          .setBolt('middle', () => new Joiner(), middles)
+          .tick(200)
+          .shuffleGrouping(source),
+      )
+      break
+    case 'all':
+      builder.setBolt('sink', sink, sinks).allGrouping(source)
+  }
+  return builder.createTopology(shape.options)
+}
+
+/** Ids that are numbered, each emitted until it is acked. What it knows is in the log; a new process goes on from there. */
+class Source implements Spout<{ default: typeof Item }, number> {
+  readonly outputs = { default: Item }
+  readonly #parts: TopologyParts
+  readonly #process: string
+  readonly #again: number[] = []
+  #task = 0
+  #next = 0
+  #step = 1
+
+  constructor(parts: TopologyParts, process: string) {
+    this.#parts = parts
+    this.#process = process
+  }
+
+  open({ task, taskIndex, taskCount }: TopologyContext): void {
+    const { log } = this.#parts
+    this.#task = task
+    this.#step = taskCount
+    this.#next = taskIndex
+    const begun = new Set(log.attempts.map(({ id }) => id))
+    while (begun.has(this.#next)) {
+      if (!log.done.has(this.#next)) this.#again.push(this.#next)
+      this.#next += taskCount
+    }
+  }
+
+  nextTuple(out: SpoutCollector<{ default: typeof Item }, number>): void {
+    const { log, nowMs } = this.#parts
+    let id = this.#again.shift()
+    if (id === undefined) {
+      const availableAtMs = log.availableAtMs[this.#next]
+      if (availableAtMs === undefined || nowMs() < availableAtMs) return
+      id = this.#next
+      this.#next += this.#step
+    }
+    const attempt = log.emitted(id, this.#task, this.#process)
+    out.emit({ attempt, part: 0 }, attempt)
+  }
+
+  ack(attempt: number): void {
+    this.#parts.log.acked(attempt)
+  }
+
+  fail(attempt: number, reason: FailReason): void {
+    this.#parts.sometimes.add(`failed: ${reason}`)
+    this.#again.push(this.#parts.log.failed(attempt, reason))
+  }
+}
+
+/** Without a stack, which would tell the machine that it was built on. */
+const onPurpose = Object.assign(new Error('thrown on purpose'), { stack: '' })
+
+class Middle implements Bolt<ItemValues, { default: typeof Item }> {
+  readonly outputs = { default: Item }
+  readonly #parts: TopologyParts
+  readonly #part: number
+  readonly #width: number
+
+  constructor(parts: TopologyParts, part: number, width: number) {
+    this.#parts = parts
+    this.#part = part
+    this.#width = width
+  }
+
+  execute(tuple: Tuple<ItemValues>, out: OutputCollector<{ default: typeof Item }>): void {
+    const { shape, log, rng, sometimes } = this.#parts
+    if (shape.failEvery > 0 && !log.isCalm && rng.below(shape.failEvery) === 0) {
+      sometimes.add('user code failed a tuple')
+      if (rng.below(2) === 0) throw onPurpose
+      return out.fail(tuple)
+    }
+    const { attempt } = tuple.values
+    for (let i = 0; i < this.#width; i++) out.emit({ attempt, part: this.#part + i }, tuple)
+    if (out.full) sometimes.add('back pressure engaged')
+    out.ack(tuple)
+  }
+}
+
+/** Two tuples become one; the last waits for a tick. */
+class Joiner implements Bolt<ItemValues, { default: typeof Pair }> {
+  readonly outputs = { default: Pair }
+  #waiting: Tuple<ItemValues> | undefined
+
+  execute(tuple: Tuple<ItemValues>, out: OutputCollector<{ default: typeof Pair }>): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (tuple.isTick) {
+      if (waiting !== undefined) this.#emit([waiting], out)
+    } else if (waiting === undefined) this.#waiting = tuple
+    else this.#emit([waiting, tuple], out)
+  }
+
+  #emit(tuples: Tuple<ItemValues>[], out: OutputCollector<{ default: typeof Pair }>): void {
+    out.emit({ attempts: tuples.map(({ values }) => values.attempt), part: 0 }, tuples)
+    for (const tuple of tuples) out.ack(tuple)
+  }
+}
+
+/** Writes down what it gets, and acks only then. */
+class Sink implements Bolt<Record<string, unknown>> {
+  readonly #parts: TopologyParts
+  readonly #process: string
+  readonly #sleep: (ms: number) => Promise<void>
+  #part = 0
+
+  constructor(parts: TopologyParts, process: string, sleep: (ms: number) => Promise<void>) {
+    this.#parts = parts
+    this.#process = process
+    this.#sleep = sleep
+  }
+
+  prepare({ taskIndex }: TopologyContext): void {
+    this.#part = taskIndex
+  }
+
+  execute(tuple: Tuple<Record<string, unknown>>, out: OutputCollector<Record<string, never>>): void | Promise<void> {
+    const { sinkMs } = this.#parts.shape
+    if (sinkMs === 0) return this.#take(tuple, out)
+    return this.#sleep(sinkMs).then(() => this.#take(tuple, out))
+  }
+
+  #take(tuple: Tuple<Record<string, unknown>>, out: OutputCollector<Record<string, never>>): void {
+    const { log, shape } = this.#parts
+    const { attempt, attempts, part } = tuple.values as { attempt?: number; attempts?: number[]; part: number }
+    const number = shape.kind === 'all' ? this.#part : part
+    for (const one of attempts ?? [attempt as number]) log.recorded(one, number, this.#process)
+    out.ack(tuple)
+  }
+}
