@@ -221,7 +221,7 @@ class Stranger implements CarrierEvents {
 }
 
 /** Who somebody is, in a few words for a log. */
-export function describeIdentity({ role, topology, supervisor, port, since, incarnation }: LinkIdentity): string {
+function describeIdentity({ role, topology, supervisor, port, since, incarnation }: LinkIdentity): string {
   switch (role) {
     case 'nimbus':
       return 'nimbus'

@@ -5,9 +5,9 @@ import { FrameType, type Body, type FrameOrigin, type Frames } from './frame.js'
 import type { LinkIdentity, Session } from './handshake.js'
 
 /** A heartbeat every so often, on the way that data takes. */
-export const heartbeatMs = 2_000
+const heartbeatMs = 2_000
 /** Three of them missed: the other side is taken for dead. */
-export const silentMs = 3 * heartbeatMs
+const silentMs = 3 * heartbeatMs
 
 /** What those who make or accept connections share, one for a process. */
 export interface LinkTools {

@@ -26,7 +26,7 @@ export const bodyBytesMax = 1_048_576
 /** What a carrier may be handed in one message. */
 export const frameBytesMax = headerBytes + bodyBytesMax
 
-export const protocolVersion = 1
+const protocolVersion = 1
 const magic = 0x4d525453
 
 export const FrameType = {
@@ -74,7 +74,7 @@ export class Bytes implements Body {
   }
 }
 
-export const nothing = new Bytes(new Uint8Array(0))
+const nothing = new Bytes(new Uint8Array(0))
 
 /** Where a frame begins in an arena, so that its body begins at a multiple of 8. */
 const frameAt = 4

@@ -11,7 +11,7 @@ export interface LoopbackOptions {
 const closeMsMax = 2_000
 
 /** How a connection ended without anybody's saying so. */
-export const lostCode = 1006
+const lostCode = 1006
 
 /**
  * Connections within one process, by the same rules as those over a network: nothing is told from within a call, order

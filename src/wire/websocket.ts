@@ -31,7 +31,7 @@ const reasonBytesMax = 123
 const connectionsMax = 2_048
 
 /** Settings of a server that takes links: a stranger who says nothing is gone within five seconds. */
-export const linkServerOptions = {
+const linkServerOptions = {
   headersTimeout: 4_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 500,

@@ -27,7 +27,7 @@ export interface WriterLimits {
 
 const MiB = 1_048_576
 
-export const writerLimits: WriterLimits = {
+const writerLimits: WriterLimits = {
   downMsMax: 5_000,
   downBytesMax: 4 * MiB,
   unconfirmedBytesMax: 64 * MiB,

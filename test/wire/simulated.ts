@@ -11,7 +11,7 @@ import { ReaderLink, type ReaderEvents } from '../../src/wire/reader-link.js'
 import { WriterLink, type DataFrameType, type WriterLimits } from '../../src/wire/writer-link.js'
 
 /** Time that stands still until it is moved; everything happens within `run`, in order. */
-export class StepClock implements Clock {
+class StepClock implements Clock {
   #nowMs = 0
   #order = 0
   readonly #due = new TinyQueue<{ atMs: number; order: number; callback: (() => void) | undefined }>(
