@@ -139,7 +139,7 @@ for (const [name, text] of [
         const received = send(fresh, new TupleDecoder(streams, text))
         expect(isDeepStrictEqual(received, sent)).toBe(true)
       }),
-      { numRuns: isNode ? 10_000 : 1_000 },
+      { numRuns: isNode ? 10_000 : 500 },
     )
   })
 }
@@ -161,7 +161,7 @@ test('tuple codec: any values: refused when they have something that cannot be c
       }
       encoder.clear()
     }),
-    { numRuns: 5_000 },
+    { numRuns: 2_000 },
   )
 })
 
@@ -377,7 +377,7 @@ describe('tuple codec: bytes that we did not make', () => {
           expect(['BAD_FRAME', 'ARITY_MISMATCH']).toContain((error as StormError).code)
         }
       }),
-      { numRuns: 20_000 },
+      { numRuns: 10_000 },
     )
     const received = new Received()
     frames.arena.bytes.set(body, frames.start)
