@@ -1,10 +1,10 @@
-import type { TopologyName } from './options.js'
-import { DATA, wordTotals } from './sentences.js'
+import type { Shape } from './options.js'
+import { keyTotals, wordTotals } from './sentences.js'
+import { dataOf } from './topologies.js'
 
 /** All that a drained run says of its own work: what spout and sink counted, and what the engine did. */
 export interface Work {
-  readonly topology: TopologyName
-  readonly acks: 'on' | 'off'
+  readonly shape: Pick<Shape, 'topology' | 'acks' | 'fanout' | 'payload' | 'keys'>
   readonly spout: {
     readonly emitted: number
     readonly acked: number
@@ -29,11 +29,11 @@ export function checkWork(work: Work): string {
   return firstProblem(work) ?? 'ok'
 }
 
-function firstProblem({ topology, acks, spout, sink, metrics, problems }: Work): string | undefined {
+function firstProblem({ shape, spout, sink, metrics, problems }: Work): string | undefined {
   if (problems.length > 0) return problems[0]
   if (spout.failed > 0) return `${spout.failed} tuples failed, the last with '${spout.failReason}'`
   if (spout.emitted === 0) return 'nothing was emitted'
-  if (acks === 'on') {
+  if (shape.acks === 'on') {
     const undecided = spout.emitted - spout.failed - spout.acked
     if (undecided !== metrics.pending) {
       return `acked ${spout.acked} of ${spout.emitted} emitted with ${metrics.pending} pending`
@@ -48,25 +48,43 @@ function firstProblem({ topology, acks, spout, sink, metrics, problems }: Work):
   if (metrics.spout.emitted !== spout.emitted) {
     return `the engine counted ${metrics.spout.emitted} emitted, the spout ${spout.emitted}`
   }
-  return topology === 'T3' ? wordProblem(spout.emitted, sink, metrics) : constProblem(spout.emitted, sink, metrics)
+  switch (shape.topology) {
+    case 'T0':
+      return undefined
+    case 'T3':
+      return wordProblem(wordTotals(spout.emitted), sink, metrics)
+    case 'T3w':
+      return wordProblem(keyTotals(spout.emitted, shape.keys), sink, metrics)
+    default:
+      return constProblem(spout.emitted * partsOf(shape), dataOf(shape).length, sink, metrics)
+  }
 }
 
-function constProblem(emitted: number, sink: Work['sink'], metrics: Work['metrics']): string | undefined {
-  return sinkProblem(sink, metrics, emitted, int32(BigInt(emitted) * BigInt(DATA.length)))
+/** Tuples that reach the sink for each of the spout's. Of T3 it differs from sentence to sentence. */
+export function partsOf({ topology, fanout }: Pick<Shape, 'topology' | 'fanout'>): number {
+  return topology === 'T4' ? fanout : 1
 }
 
-function wordProblem(sentences: number, sink: Work['sink'], metrics: Work['metrics']): string | undefined {
-  const totals = wordTotals(sentences)
+function constProblem(count: number, length: number, sink: Work['sink'], metrics: Work['metrics']): string | undefined {
+  return sinkProblem(sink, metrics, count, int32(BigInt(count) * BigInt(length)))
+}
+
+function wordProblem(
+  totals: ReadonlyMap<string, number>,
+  sink: Work['sink'],
+  metrics: Work['metrics'],
+): string | undefined {
+  const { words } = sink
   let count = 0
   let checksum = 0n
   for (const [word, total] of totals) {
-    const counted = sink.words.get(word) ?? 0
+    const counted = words.get(word) ?? 0
     if (counted !== total) return `'${word}' was counted ${counted} times instead of ${total}`
     count += total
     // All of the running counts 1 to total of a word were emitted, in whatever order.
     checksum += BigInt(total) * BigInt(word.length) + (BigInt(total) * BigInt(total + 1)) / 2n
   }
-  if (sink.words.size !== totals.size) return `${sink.words.size} different words instead of ${totals.size}`
+  if (words.size !== totals.size) return `${words.size} different words instead of ${totals.size}`
   return sinkProblem(sink, metrics, count, int32(checksum))
 }
 

@@ -30,16 +30,26 @@ export async function startProfile(): Promise<{ stop(): Promise<Profile> }> {
   }
 }
 
+/** A sample stands for so long at most: what is beyond, the process was not running, as others had its core. */
+const SAMPLE_US_MAX = 4 * SAMPLE_EVERY_US
+
+/** The time of each sample: a delta is counted from the sample before, and a sample's time is that to the next one. */
+export function sampleTimes({
+  samples = [],
+  timeDeltas = [],
+}: Profile): { readonly node: number; readonly us: number }[] {
+  return samples.map((node, index) => ({ node, us: Math.min(SAMPLE_US_MAX, Math.max(0, timeDeltas[index + 1] ?? 0)) }))
+}
+
 /** The functions in which most time went, themselves and not what they called, dearest first. */
-export function topSelfTimes({ nodes, samples = [], timeDeltas = [] }: Profile, count: number): SelfTime[] {
-  const frameByNode = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+export function topSelfTimes(profile: Profile, count: number): SelfTime[] {
+  const frameByNode = new Map(profile.nodes.map(({ id, callFrame }) => [id, callFrame]))
   const usByFunction = new Map<string, { name: string; place: string; us: number }>()
   let totalUs = 0
-  samples.forEach((node, index) => {
+  for (const { node, us } of sampleTimes(profile)) {
     const frame = frameByNode.get(node)
-    // A delta says when the sample was taken, counted from the one before; the time is that of the sample before the next.
-    const us = timeDeltas[index + 1] ?? 0
-    if (frame === undefined || us <= 0) return
+    // Waiting is no work.
+    if (frame === undefined || us === 0 || frame.functionName === '(idle)') continue
     const name = frame.functionName === '' ? '(anonymous)' : frame.functionName
     const place = frame.url === '' ? '' : `${frame.url.split('/').slice(-2).join('/')}:${frame.lineNumber + 1}`
     const key = `${name} ${place}`
@@ -47,7 +57,7 @@ export function topSelfTimes({ nodes, samples = [], timeDeltas = [] }: Profile, 
     entry.us += us
     usByFunction.set(key, entry)
     totalUs += us
-  })
+  }
   return [...usByFunction.values()]
     .toSorted((a, b) => b.us - a.us)
     .slice(0, count)

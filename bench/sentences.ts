@@ -40,3 +40,15 @@ export function wordTotals(sentences: number): Map<string, number> {
   })
   return totals
 }
+
+/** The n-th of any number of different words. */
+export function keyOf(n: number): string {
+  return `key-${n}`
+}
+
+/** As `wordTotals`, when the first `emitted` words are `keys` different ones, cycled. */
+export function keyTotals(emitted: number, keys: number): Map<string, number> {
+  const totals = new Map<string, number>()
+  for (let n = 0; n < Math.min(keys, emitted); n += 1) totals.set(keyOf(n), Math.floor((emitted + keys - 1 - n) / keys))
+  return totals
+}

@@ -12,6 +12,8 @@ const ID_MASK = 0x3fff_ffff
  * Counters of the hot path start at zero at every `fold`, for the same reason as ids wrap.
  */
 export class SpoutTally {
+  /** Called when a task of the spout is opened in this process. */
+  onOpen = () => {}
   /** No more is emitted; the spout says that it is exhausted. */
   stopped = false
   emitted = 0
@@ -25,6 +27,7 @@ export class SpoutTally {
   readonly #tracked: boolean
   readonly #pace: Pace | undefined
   #nextId = 0
+  #turn = 0
   #emittedNow = 0
   #ackedNow = 0
 
@@ -54,6 +57,13 @@ export class SpoutTally {
     return id
   }
 
+  /** The number of what is to be emitted next among `count` things that are emitted in turn, by all tasks together. */
+  turn(count: number): number {
+    const turn = this.#turn
+    this.#turn = turn + 1 === count ? 0 : turn + 1
+    return turn
+  }
+
   ack(id: number): void {
     this.#ackedNow += 1
     this.ackedIds = (this.ackedIds + id) | 0
@@ -76,10 +86,11 @@ export class SpoutTally {
 
 /** What arrived at the end of a topology. The checksum keeps the work from being optimised away, and is held against arithmetic. */
 export class SinkTally {
+  /** Called when a task of the sink is prepared in this process. */
+  onOpen = () => {}
   taken = 0
   checksum = 0
-  /** Of T3: how often each word came. */
-  readonly words = new Map<string, number>()
+  readonly #tables: Map<string, number>[] = []
   #takenNow = 0
   readonly #onTake: (() => void) | undefined
 
@@ -92,6 +103,22 @@ export class SinkTally {
     this.#takenNow += 1
     this.checksum = (this.checksum + weight) | 0
     if (this.#onTake !== undefined) this.#onTake()
+  }
+
+  /** A table for one task that counts words: how often each came to it. */
+  newTable(): Map<string, number> {
+    const table = new Map<string, number>()
+    this.#tables.push(table)
+    return table
+  }
+
+  /** All tables as one. A word that came to several tasks is told with the count of one of them, which is too small. */
+  get words(): ReadonlyMap<string, number> {
+    const [first, ...more] = this.#tables.filter(({ size }) => size > 0)
+    if (more.length === 0) return first ?? new Map<string, number>()
+    const words = new Map(first)
+    for (const table of more) for (const [word, count] of table) words.set(word, count)
+    return words
   }
 
   /** Adds what came since the last call to the total. */

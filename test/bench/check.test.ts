@@ -1,11 +1,13 @@
 // A run whose work is wrong has no figure: every way in which it can be wrong is found.
 import { expect, test } from 'vitest'
 import { checkWork, type Work } from '../../bench/check.js'
-import { sentencesIn, wordCountOf, wordTotals } from '../../bench/sentences.js'
+import { SinkTally } from '../../bench/tally.js'
+import { keyTotals, sentencesIn, wordCountOf, wordTotals } from '../../bench/sentences.js'
+
+const shape = { topology: 'T1', acks: 'on', fanout: 10, payload: undefined, keys: 3 } as const
 
 const consts: Work = {
-  topology: 'T1',
-  acks: 'on',
+  shape,
   spout: { emitted: 3, acked: 3, failed: 0, emittedIds: 3, ackedIds: 3 },
   sink: { taken: 3, checksum: 27, words: new Map() },
   metrics: { pending: 0, spout: { emitted: 3, acked: 3, failed: 0 }, sinkExecuted: 3 },
@@ -15,7 +17,7 @@ const consts: Work = {
 /** Of two sentences: 'the cow jumped over the moon', 'an apple a day keeps the doctor away'. */
 const words: Work = {
   ...consts,
-  topology: 'T3',
+  shape: { ...shape, topology: 'T3' },
   spout: { emitted: 2, acked: 2, failed: 0, emittedIds: 1, ackedIds: 1 },
   sink: { taken: 14, checksum: 23 + 29 + 14 + 3, words: wordTotals(2) },
   metrics: { pending: 0, spout: { emitted: 2, acked: 2, failed: 0 }, sinkExecuted: 14 },
@@ -23,8 +25,40 @@ const words: Work = {
 
 test.each<[string, Work]>([
   ['T1', consts],
-  ['T2 without acks', { ...consts, topology: 'T2', acks: 'off', spout: { ...consts.spout, acked: 0 } }],
+  [
+    'T2 without acks',
+    { ...consts, shape: { ...shape, topology: 'T2', acks: 'off' }, spout: { ...consts.spout, acked: 0 } },
+  ],
   ['T3', words],
+  [
+    'T0',
+    {
+      ...consts,
+      shape: { ...shape, topology: 'T0' },
+      sink: { ...consts.sink, taken: 0 },
+      metrics: { ...consts.metrics, sinkExecuted: 0 },
+    },
+  ],
+  ['T1 with a payload of 4', { ...consts, shape: { ...shape, payload: 4 }, sink: { ...consts.sink, checksum: 12 } }],
+  [
+    'T4',
+    {
+      ...consts,
+      shape: { ...shape, topology: 'T4' },
+      sink: { ...consts.sink, taken: 30, checksum: 270 },
+      metrics: { ...consts.metrics, sinkExecuted: 30 },
+    },
+  ],
+  [
+    'T3w: one more than each of three words',
+    {
+      ...consts,
+      shape: { ...shape, topology: 'T3w' },
+      spout: { ...consts.spout, emitted: 4, acked: 4 },
+      sink: { taken: 4, checksum: 4 * 5 + 5, words: keyTotals(4, 3) },
+      metrics: { pending: 0, spout: { emitted: 4, acked: 4, failed: 0 }, sinkExecuted: 4 },
+    },
+  ],
 ])('bench: work check: %s is right', (_, work) => {
   expect(checkWork(work)).toBe('ok')
 })
@@ -79,6 +113,12 @@ const wrong: [string, Work, string][] = [
   ],
   ['running count off', { ...words, sink: { ...words.sink, checksum: 68 } }, 'checksum 68 instead of 69'],
 ]
+
+test('bench: work check: a word at two tasks shows', () => {
+  const sink = new SinkTally()
+  for (const table of [sink.newTable(), sink.newTable()]) table.set('the', 2)
+  expect(sink.words).toEqual(new Map([['the', 2]]))
+})
 
 test.each(wrong)('bench: work check: %s', (_, work, sentence) => {
   expect(checkWork(work)).toBe(sentence)

@@ -19,11 +19,11 @@ test('bench: profile: self time by function, over all call paths', () => {
       { id: 4, callFrame: frame('(garbage collector)', '', -1) },
     ],
     startTime: 0,
-    endTime: 10_000,
+    endTime: 1_000,
     samples: [2, 4, 3, 1],
-    timeDeltas: [0, 4_000, 1_000, 5_000],
+    timeDeltas: [0, 400, 100, 500],
   }
-  expect(topSelfTimes(profile, 1)).toEqual([{ name: 'push', place: 'build/ring.js:10', ms: 9, share: 0.9 }])
+  expect(topSelfTimes(profile, 1)).toEqual([{ name: 'push', place: 'build/ring.js:10', ms: 0.9, share: 0.9 }])
   expect(topSelfTimes(profile, 15).map(({ name }) => name)).toEqual(['push', '(garbage collector)'])
 })
 
