@@ -15,7 +15,8 @@ export interface FrameSender {
  * turn of the loop brings leaves as one frame of each kind at the end of the turn, or sooner when there is much.
  */
 export class Outbox {
-  readonly #acks = new AckEncoder()
+  /** What does not fit into one frame leaves before the end of the turn. */
+  readonly #acks = new AckEncoder(() => this.#flushAcks())
   readonly #tuples: TupleEncoder
   readonly #sender: FrameSender
   readonly #wake: () => void
@@ -48,11 +49,14 @@ export class Outbox {
   flush(): void {
     if (!this.#isDirty) return
     this.#isDirty = false
-    if (this.#acks.told > 0) {
-      this.#sender.send(FrameType.acks, this.#acks)
-      this.#acks.clear()
-    }
+    this.#flushAcks()
     this.#flushTuples()
+  }
+
+  #flushAcks(): void {
+    if (this.#acks.told === 0) return
+    this.#sender.send(FrameType.acks, this.#acks)
+    this.#acks.clear()
   }
 
   #soil(): void {
