@@ -34,9 +34,7 @@ export class Count extends BasicBolt<{ word: string }> {
   override execute({ isTick, values: { word } }: Tuple<{ word: string }>): void | Promise<void> {
     if (isTick) return this.#tell()
     const count = this.#counts.get(word)
-    // A word is kept for good at its first sight, and as a string of its own: the one that came may be a view of a longer
-    // one, which would be kept with it.
-    if (count === undefined) this.#counts.set(Buffer.from(word).toString(), 1)
+    if (count === undefined) this.#counts.set(ownString(word), 1)
     else this.#counts.set(word, count + 1)
     this.#hasChanged = true
     return undefined
@@ -51,4 +49,12 @@ export class Count extends BasicBolt<{ word: string }> {
     await this.#outlet?.changed?.(this.#counts)
     this.#hasChanged = false
   }
+}
+
+/** Room that a word may waste. */
+const wasteMax = 64 * 1024
+
+/** A word that is kept for good, as a string of its own: the one that came may be a view of a longer one. */
+function ownString(word: string): string {
+  return word.length > wasteMax ? word : Buffer.from(word).toString()
 }

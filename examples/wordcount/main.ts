@@ -2,6 +2,7 @@ import { LocalCluster, type RunningTopology } from 'storm-ts'
 import { readCommandLine, type WordCountOptions } from './command-line.js'
 import type { Counts } from './count.js'
 import { wrongInput } from './input-check.js'
+import { keepMemoryLow } from './memory.js'
 import { figuresOf, showProgress, summaryOf } from './progress.js'
 import { rowsOf, writeRows } from './table.js'
 import { wordCount } from './topology.js'
@@ -50,7 +51,9 @@ async function count({ paths, top, json }: WordCountOptions): Promise<number> {
   )
   const figures = () => figuresOf(run, startMs, performance.now())
   const hideProgress = process.stderr.isTTY ? showProgress(process.stderr, figures) : () => undefined
+  const letMemoryGo = keepMemoryLow()
   const end = await ending.of(run)
+  letMemoryGo()
   const last = figures()
   await cluster.shutdown()
   hideProgress()

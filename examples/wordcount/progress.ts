@@ -26,7 +26,7 @@ export function summaryOf({ lines, acked, failed, seconds }: Figures): string {
 }
 
 /** A line about a run under way, for people; the rate is that since `before`. */
-export function progressOf(now: Figures, before: Figures): string {
+function progressOf(now: Figures, before: Figures): string {
   const rate = Math.round((now.executed - before.executed) / Math.max(0.001, now.seconds - before.seconds))
   const told = (count: number) => count.toLocaleString('en')
   return `${told(rate)} tuples/s · acked ${told(now.acked)} · failed ${told(now.failed)} · pending ${told(now.pending)} · ${now.seconds.toFixed(1)} s`

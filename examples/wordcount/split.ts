@@ -50,9 +50,10 @@ function isSpace(code: number): boolean {
 
 /**
  * A part of a line, cut out for good. JavaScript engines make a longer part of a string a view of the whole, so a word
- * that stays somewhere, in a queue or a cache, would keep all of its line; put together anew, it keeps but itself.
+ * that stays somewhere, in a queue or a cache, would keep all of its line; put together anew, it keeps but itself. A word
+ * that is most of its line may as well keep it.
  */
 function wordOf(line: string, start: number, end: number): string {
   const word = line.slice(start, end)
-  return word.length < 13 ? word : ` ${word}`.slice(1)
+  return word.length < 13 || word.length > line.length / 2 ? word : ` ${word}`.slice(1)
 }

@@ -25,16 +25,21 @@ export interface TextShape {
   readonly wordLength: number
   /** Bytes that are made; the text is these again and again. */
   readonly blockBytes?: number
+  /** No letters but those of ASCII, so that V8 needs a byte for each. */
+  readonly isAscii?: boolean
 }
 
 const separators = [' ', ' ', ' ', ' ', ' ', ' ', '  ', '\t', '\v', '\f', '\r', ' \r']
 const oddWords = ['__proto__', 'constructor', '1', '-0', '😀', 'no\u00a0break', 'line\u2028line', 'é', '\ufffd']
 
 /** Writes a text of many words, some frequent and some rare, most of them plain. The same for the same shape. */
-export function writeText(path: string, { seed, bytes, lineBytes, wordLength, blockBytes = bytes }: TextShape): void {
+export function writeText(
+  path: string,
+  { seed, bytes, lineBytes, wordLength, blockBytes = bytes, isAscii = false }: TextShape,
+): void {
   const rng = seededRng(seed)
   const words = Array.from({ length: 20_000 }, (_, i): string => {
-    if (i % 500 === 7) return oddWords[((i / 500) % oddWords.length) | 0] as string
+    if (i % 500 === 7 && !isAscii) return oddWords[((i / 500) % oddWords.length) | 0] as string
     return Array.from({ length: 1 + rng.below(wordLength) }, () => String.fromCharCode(97 + rng.below(26))).join('')
   })
   const pieces: Buffer[] = []
