@@ -93,7 +93,8 @@ describe('config', () => {
     expect(rows).toEqual(
       Object.entries(settings).map(([name, setting]) => {
         const value: unknown = setting.default
-        const byDefault = value === undefined ? '–' : typeof value === 'object' ? 'none' : `\`${value as string | number | boolean}\``
+        const byDefault =
+          value === undefined ? '–' : typeof value === 'object' ? 'none' : `\`${value as string | number | boolean}\``
         return `| \`${name}\` | ${setting.kind.name} | ${byDefault} | ${setting.for.join(', ')} | ${setting.sentence} |`
       }),
     )

@@ -252,6 +252,15 @@ describe('rebalance', () => {
     expect(bench.record('words').tasks).toEqual({ spout: 4, bolt: 8 })
   })
 
+  test('fewer workers: the slots that it leaves are for those that wait', () => {
+    const { bench, rebalance } = cluster()
+    rebalance({ workers: 4 })
+    bench.submit('other')
+    expect(bench.slots('other')).toEqual([])
+    rebalance({ workers: 3 })
+    expect(bench.slots('other')).toHaveLength(1)
+  })
+
   test('nothing to change: nothing is moved', () => {
     const { bench, rebalance } = cluster()
     rebalance({ workers: 4 })
@@ -427,6 +436,10 @@ describe('supervisors', () => {
     bench.pass(2_000, () => s1.beat([{ ...failed, since: 1 }]))
     expect(bench.placed('words')[0]).toMatch(/^s1:1024 .* since 2$/)
     const renewed = bench.assignment('words')
+    // It has not heard of that yet, and still tells of the one before, while something is placed.
+    s1.beat([{ ...failed, since: 1 }])
+    bench.submit('other')
+    expect(bench.assignment('words')).toBe(renewed)
     bench.pass(30_000, () => s1.beat([{ ...failed, since: 1 }]))
     expect(bench.assignment('words')).toBe(renewed)
   })
@@ -548,16 +561,20 @@ describe('restart', () => {
 describe('own pauses', () => {
   test('pause: after standing still, everybody gets a whole timeout', () => {
     const bench = new Bench()
-    const s1 = bench.supervisor('s1', [1_024])
-    bench.supervisor('s2', [1_024])
-    bench.submit('words')
+    const [s1, s2] = ['s1', 's2'].map((id) => bench.supervisor(id, [1_024, 1_025]))
+    bench.submit('words', { options: { workers: 2 }, graph: graph(2) })
     const before = bench.assignment('words')
     bench.nowMs += 3_600_000
-    bench.do({ kind: 'tick' })
-    bench.pass(timeoutMs - 1_000)
+    s1!.beat()
+    bench.pass(timeoutMs - 1_000, () => s1!.beat())
     expect(bench.assignment('words')).toBe(before)
-    s1.beat()
-    bench.pass(2_000)
+    expect(bench.effects).toContainEqual(
+      expect.objectContaining({ message: expect.stringMatching(/stood still for 3599000 ms/) as string }),
+    )
+    s2!.beat()
+    bench.pass(timeoutMs - 1_000, () => s1!.beat())
     expect(bench.assignment('words')).toBe(before)
+    bench.pass(2_000, () => s1!.beat())
+    expect(bench.slots('words')).toEqual(['s1:1024', 's1:1025'])
   })
 })
