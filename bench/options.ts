@@ -53,7 +53,7 @@ export class UsageError extends Error {}
 /** What the command line of a single run asks for: a run, or the text of `--help`. Throws UsageError. */
 export function readOptions(args: readonly string[]): Plan | { readonly help: string } {
   const command = new Command('bench')
-    .usage('[options] | all | sweep NAME | compare REV REV | ledger | report | smoke')
+    .usage('[options] | all | sweep NAME | load | compare REV REV | report | smoke')
     .description('Measures storm-ts: one run of a topology, or what the commands say (see bench/README.md).')
     .option('--topology <name>', topologyNames.join(', '), oneOf('--topology', topologyNames), 'T3')
     .option('--acks <on|off>', 'with one acker, or without', oneOf('--acks', ['on', 'off'] as const), 'on')

@@ -1,0 +1,138 @@
+import { execFile } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Command } from 'commander'
+import { linesOf } from './children.js'
+import { number, parse, UsageError, whole } from './options.js'
+import type { Output } from './output.js'
+import { canaryText, costOf, pairUp, ratioText } from './pairs.js'
+import { median } from './report.js'
+import { openResults } from './results.js'
+import { timeArgs, withTimes, type Times } from './sweep.js'
+
+const exec = promisify(execFile)
+/** What a build of a revision is made of, when it is the working tree as it is. */
+const treePaths = ['src', 'bench', 'examples', 'package.json', 'package-lock.json']
+const treeFiles = ['tsconfig.base.json', 'tsconfig.build.json', 'tsconfig.examples.json']
+/** The working tree, changes and all. */
+const workingTree = '.'
+
+interface CompareOptions extends Times {
+  readonly pairs: number
+  readonly topology: string
+  readonly acks: string
+  readonly workers: string
+  readonly failAbove?: number
+}
+
+/**
+ * `compare REV REV`: builds both in folders of their own, each with the benchmark of this tree, and runs them in turn. The
+ * exit code is 1 for a wrong run and for a ratio above `--fail-above`. Throws UsageError, WrongRun.
+ */
+export async function compare(args: readonly string[], output: Output): Promise<number> {
+  const command = withTimes(new Command('compare'))
+    .description('Pairs two revisions, A B B A …; . is the working tree as it is.')
+    .argument('<a>', 'revision')
+    .argument('<b>', 'revision that it is held against')
+    .option('--pairs <N>', 'how many', whole('--pairs', 1, 1_000), 7)
+    .option('--topology <names>', 'one or more, with commas', 'T1,T3')
+    .option('--acks <on|off>', 'as for a single run', 'on')
+    .option('--workers <1|2>', 'as for a single run', '1')
+    .option('--fail-above <ratio>', 'exit 1 for a median above it', number('--fail-above', 0.01, 100))
+  command.setOptionValue('windows', 1)
+  const asked = parse(command, args)
+  if ('help' in asked) {
+    output.out(asked.help.trimEnd())
+    return 0
+  }
+  const [a, b] = command.processedArgs as [string, string]
+  const options: CompareOptions = command.opts()
+  const folder = mkdtempSync(join(tmpdir(), 'storm-ts-compare-'))
+  try {
+    const builds = [await build(a, join(folder, 'a'), output), await build(b, join(folder, 'b'), output)] as const
+    return await pairAll([a, b], builds, options, output)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function pairAll(
+  [a, b]: readonly [string, string],
+  [buildA, buildB]: readonly [string, string],
+  options: CompareOptions,
+  output: Output,
+): Promise<number> {
+  const save = openResults('compare')
+  let exitCode = 0
+  for (const topology of options.topology.split(',')) {
+    const { acks, workers } = options
+    const run = ['--topology', topology, '--acks', acks, '--workers', workers, ...timeArgs(options), '--json']
+    const runIn = (build: string) => () =>
+      linesOf(process.execPath, [join(build, 'build/bench/main.js'), ...run], build)
+    const paired = await pairUp({ a: runIn(buildA), b: runIn(buildB) }, options.pairs, (ratio, number) =>
+      output.note(`${topology} pair ${number} of ${options.pairs}: ${ratio.toPrecision(3)}`),
+    )
+    save({ name: topology, revisions: [a, b], acks, workers, ...paired })
+    const name = `${topology}${workers === '2' ? ' with two workers' : ''}, acks ${acks}`
+    const cost = (lines: typeof paired.a) => `${median(lines.map(costOf)).toPrecision(3)} µs`
+    output.out(
+      `${name}: ${a} ${cost(paired.a)}, ${b} ${cost(paired.b)}, ratio ${ratioText(paired)}; ${canaryText(paired)}`,
+    )
+    if (options.failAbove !== undefined && median(paired.ratios) > options.failAbove) {
+      output.note(`bench: ${name} costs more than ${options.failAbove} times what it did`)
+      exitCode = 1
+    }
+  }
+  return exitCode
+}
+
+/** The folder of a build of the revision. */
+async function build(revision: string, folder: string, output: Output): Promise<string> {
+  output.note(`building ${revision}`)
+  if (revision === workingTree) {
+    for (const path of [...treePaths, ...treeFiles]) cpSync(path, join(folder, path), { recursive: true })
+  } else {
+    await exec('git', ['clone', '--quiet', '--shared', '--no-checkout', '.', folder])
+    await exec('git', ['-C', folder, 'checkout', '--quiet', '--detach', await hashOf(revision)])
+    // One and the same harness on both sides.
+    rmSync(join(folder, 'bench'), { recursive: true, force: true })
+    cpSync('bench', join(folder, 'bench'), { recursive: true })
+  }
+  await bringModules(folder, output)
+  try {
+    await exec(process.execPath, [join(folder, 'node_modules/typescript/bin/tsc'), '-b', 'tsconfig.examples.json'], {
+      cwd: folder,
+    })
+  } catch (error) {
+    const { stdout = '' } = error as { stdout?: string }
+    throw new UsageError(`${revision} cannot be built with the benchmark of this tree:\n${stdout.slice(0, 2_000)}`)
+  }
+  return folder
+}
+
+async function hashOf(revision: string): Promise<string> {
+  try {
+    return (await exec('git', ['rev-parse', '--verify', `${revision}^{commit}`])).stdout.trim()
+  } catch {
+    throw new UsageError(`there is no revision '${revision}' in this repository`)
+  }
+}
+
+/** Packages of another lock file are installed anew. */
+async function bringModules(folder: string, output: Output): Promise<void> {
+  const { stdout } = await exec('git', [
+    'diff',
+    '--no-index',
+    '--stat',
+    'package-lock.json',
+    join(folder, 'package-lock.json'),
+  ]).catch((error: unknown) => error as { stdout: string })
+  if (stdout === '' && existsSync('node_modules')) {
+    symlinkSync(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'))
+    return
+  }
+  output.note('installing packages of another lock file')
+  await exec('npm', ['ci', '--silent', '--ignore-scripts'], { cwd: folder })
+}
