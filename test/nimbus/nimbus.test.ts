@@ -436,11 +436,14 @@ describe('supervisors', () => {
     bench.pass(2_000, () => s1.beat([{ ...failed, since: 1 }]))
     expect(bench.placed('words')[0]).toMatch(/^s1:1024 .* since 2$/)
     const renewed = bench.assignment('words')
-    // It has not heard of that yet, and still tells of the one before, while something is placed.
+    // It has not heard of that yet, and still tells of the one before, when there is somewhere else to go.
     s1.beat([{ ...failed, since: 1 }])
-    bench.submit('other')
+    const s2 = bench.supervisor('s2', [1_024])
     expect(bench.assignment('words')).toBe(renewed)
-    bench.pass(30_000, () => s1.beat([{ ...failed, since: 1 }]))
+    bench.pass(30_000, () => {
+      s1.beat([{ ...failed, since: 1 }])
+      s2.beat()
+    })
     expect(bench.assignment('words')).toBe(renewed)
   })
 
