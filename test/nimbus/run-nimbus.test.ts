@@ -1,5 +1,7 @@
 // Guards: "nimbus as it is run: on its port, with its folder, for those who have its secrets and for nobody else".
+import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { get as httpsGet } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
@@ -68,13 +70,13 @@ class Peer {
   #wake: () => void = () => {}
   readonly #end: (code: LinkEnd, reason: string) => void
 
-  constructor({ url }: RunningNimbus, path: string, key: Uint8Array, identity: LinkIdentity) {
+  constructor({ url }: RunningNimbus, path: string, key: Uint8Array, identity: LinkIdentity, ca?: string) {
     this.#end = dialControl(
       {
         tools: { frames: new Frames(), clock: systemClock() },
         text: nodeText(),
         secrets: nodeSecrets(),
-        dial: dialWebSocket(`${url.replace('http', 'ws')}${path}`),
+        dial: dialWebSocket(`${url.replace('http', 'ws')}${path}`, ca === undefined ? undefined : { ca }),
         key,
         identity,
         judge: ({ role }) => (role === 'nimbus' ? 'accept' : 'forbidden'),
@@ -290,6 +292,32 @@ describe('start', () => {
     expect(nimbus.log[0]).toMatch(/^warn: .*without TLS/)
     const { warnings } = (await (await ask(nimbus, '/health')).json()) as { warnings: string[] }
     expect(warnings).toEqual([expect.stringMatching(/without TLS/)])
+  })
+
+  test('TLS: for the API and for links, beyond loopback, too', async ({ skip }) => {
+    const [key, cert] = [join(root, 'key.pem'), join(root, 'cert.pem')]
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+    const options = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+    const made = spawnSync('openssl', [...options, '-keyout', key, '-out', cert, ...subject])
+    if (made.status !== 0) skip('there is no openssl to make a certificate with')
+    chmodSync(key, 0o644)
+    const flags = { bind: '0.0.0.0', tlsCert: cert, tlsKey: key }
+    expect(await codeOf(start(newFolder(), flags))).toMatch(/^INSECURE_FILE/)
+    chmodSync(key, 0o600)
+    const nimbus = await start(newFolder(), flags)
+    expect(nimbus.url).toMatch(/^https:/)
+    const ca = readFileSync(cert, 'utf8')
+    const status = await new Promise((resolve, reject) => {
+      httpsGet(`${nimbus.url}/health`, { ca, agent: false }, ({ statusCode }) => resolve(statusCode)).on(
+        'error',
+        reject,
+      )
+    })
+    expect(status).toBe(200)
+    const secret = new TextEncoder().encode(tokenIn(nimbus.folder, 'supervisor-token'))
+    const peer = new Peer(nimbus, '/link/supervisor', secret, supervisor('s1'), ca)
+    await peer.say(hello('s1', [2_000]))
+    expect(await peer.next('welcome')).toMatchObject({ fence: 1 })
   })
 
   test('tokens: of a file, with their roles', async () => {
