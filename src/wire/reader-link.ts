@@ -43,7 +43,7 @@ export interface ReaderEvents {
  * The reading end of a link from one worker to another: the dialing side. It calls until it is answered, again and again,
  * and hands on each frame once and in order, over whatever connections.
  *
- * Protocol of use: `start` once; `grant` as tuples are consumed; `callNow` when the writer may have a new address;
+ * Protocol of use: `start` once; `grant` as tuples are consumed; `callNow` when the writer is known to be there;
  * `stop` when the link is not wanted any more.
  */
 export class ReaderLink {

@@ -78,6 +78,8 @@ export class Peer implements FrameSender {
     this.#writer = new WriterLink(parts.tools, parts.identity, {
       up: (_, isFresh) => {
         if (isFresh) for (const inbox of this.#inboxes()) inbox.restart()
+        // It is there: what it has for us need not wait until we would have looked again.
+        this.#reader.callNow()
       },
       down: (code, reason) => this.#down('to', code, reason),
       lost: (type, frames) => this.#lost(type, frames),

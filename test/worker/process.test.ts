@@ -153,4 +153,19 @@ describe('worker process', () => {
     await settle(running, 120_000)
     expect(counts.get('a')).toBe(4_000)
   })
+
+  test('a worker that comes back after a while: it is called as soon as it calls', async () => {
+    const running = rig(wordTopology(10).topology, 2)
+    const links = () =>
+      [...running.loopback.connections].filter(({ to }) => to !== 'nimbus').map(({ from, to }) => from + to)
+    await running.clock.advance(1_000)
+    expect(links().sort()).toEqual(['s:6700s:6701', 's:6701s:6700'])
+    running.listening[1]?.()
+    running.workers[1]?.crashed(new Error('it crashes'))
+    // By now it is called every few seconds only.
+    await running.clock.advance(60_000)
+    running.start(1, 2)
+    await running.clock.advance(100)
+    expect(links().sort()).toEqual(['s:6700s:6701', 's:6701s:6700'])
+  })
 })
