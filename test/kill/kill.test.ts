@@ -29,4 +29,12 @@ describe.skipIf(process.platform !== 'linux')('kill', () => {
     tell(`${repeats} done again (${((100 * repeats) / ids).toFixed(2)} %), failed: ${JSON.stringify(failed)}`)
     expect({ acked, missing, falselyAcked, wrong }).toEqual({ acked: ids, missing: [], falselyAcked: [], wrong: [] })
   })
+
+  test('checker: without ackers, what a kill loses is missed', async () => {
+    const options = { built, folder: join(folder, 'untracked'), kills: 1, massacres: 0, idsPerSecond, tell }
+    const { missing, falselyAcked } = await campaign({ ...options, ackers: 0 })
+    tell(`without ackers: ${missing.length} missing`)
+    expect(missing.length).toBeGreaterThan(0)
+    expect(falselyAcked.length).toBe(missing.length)
+  })
 })
