@@ -46,12 +46,20 @@ const farewellMs = 200
 const failuresMax = 10
 const failureDelayMs = 1_000
 
+/** Of a request that was refused, so long what is left is read and thrown away, so that the answer can be read. */
+const leftoverMs = 500
+
 const limits: ServerOptions = {
   // 64 MiB of an artefact may take a while; a body of JSON has a shorter time of its own.
   requestTimeout: 300_000,
-  headersTimeout: 10_000,
+  // Whoever says nothing, or half of it, is gone within five seconds.
+  headersTimeout: 4_000,
+  keepAliveTimeout: 4_000,
+  connectionsCheckingInterval: 500,
   maxHeaderSize: 16_384,
 }
+/** The same for who does not come to an end with TLS. */
+const handshakeTimeout = 4_000
 
 /**
  * Nimbus' port: every route of `routes.ts`, each only for those who may. A shell. Checks, in this order: the host that was
@@ -101,12 +109,15 @@ export async function serve(parts: ServerParts): Promise<HttpServer> {
   const listener = getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false })
   const handle = (incoming: IncomingMessage, outgoing: Parameters<typeof listener>[1]) => {
     for (const [name, value] of Object.entries(commonHeaders(parts.version))) outgoing.setHeader(name, value)
+    outgoing.once('finish', () => {
+      if (!incoming.complete) parts.clock.after(leftoverMs, () => void (incoming.complete || incoming.destroy()))
+    })
     void listener(incoming, outgoing)
   }
   const server: Server =
     parts.tls === undefined
       ? createPlain(limits, handle)
-      : createSecure({ ...limits, ...parts.tls, minVersion: 'TLSv1.2' }, handle)
+      : createSecure({ ...limits, ...parts.tls, minVersion: 'TLSv1.2', handshakeTimeout }, handle)
   server.maxHeadersCount = 100
   server.maxConnections = 4_096
   // No browser gets through there, so the host need not be looked at.

@@ -1,4 +1,4 @@
-import { createServer, STATUS_CODES, type IncomingMessage, type Server } from 'node:http'
+import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions as TlsServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -86,11 +86,12 @@ export function listenForLinks(
   routes: LinkRoutes,
 ): Promise<LinkServer> {
   const { host, port, tls } = address
-  const refuse = (_: IncomingMessage, response: { writeHead(status: number): { end(): void } }) => {
-    response.writeHead(426).end()
+  const refuse = (_: IncomingMessage, response: ServerResponse) => {
+    // Whatever else he wants to say.
+    response.writeHead(426, { connection: 'close' }).end()
   }
   const server = tls
-    ? createTlsServer({ ...linkServerOptions, ...tls }, refuse)
+    ? createTlsServer({ ...linkServerOptions, handshakeTimeout: linkServerOptions.headersTimeout, ...tls }, refuse)
     : createServer(linkServerOptions, refuse)
   server.maxConnections = connectionsMax
   serveLinks(server, routes)
