@@ -3,7 +3,8 @@ import type { Clock } from '../stdx/clock.js'
 import { describeError } from '../stdx/describe-error.js'
 import { Ring } from '../stdx/ring.js'
 import { documentOf, stateOf, type Document } from './documents.js'
-import { Nimbus, type Decision, type NimbusEffect, type NimbusInput, type NimbusParts, type Reply } from './nimbus.js'
+import type { Decision, NimbusEffect, NimbusInput, Reply } from './decision.js'
+import { Nimbus, type NimbusParts } from './nimbus.js'
 import type { StateStore } from './state-store.js'
 
 export interface CoordinatorParts {

@@ -9,7 +9,8 @@ import type { LinkIdentity, Secrets } from '../wire/handshake.js'
 import type { Text } from '../wire/text.js'
 import type { Coordinator } from './coordinator.js'
 import { Failures } from './failures.js'
-import type { NimbusEffect, WorkerKeys } from './nimbus.js'
+import type { NimbusEffect } from './decision.js'
+import type { WorkerKeys } from './telling.js'
 
 export interface LinksParts {
   readonly tools: LinkTools

@@ -1,27 +1,30 @@
-import type { ErrorCode, Problem } from '../errors.js'
 import {
   protocolVersion,
-  type SlotsMessage,
   type SupervisorHeartbeat,
   type SupervisorHello,
-  type TopologyWish,
-  type ToSupervisor,
-  type ToWorker,
   type WorkerHeartbeat,
   type WorkerHello,
 } from '../cluster/messages.js'
-import {
-  slotKey,
-  type Slot,
-  type TaskError,
-  type TopologyRecord,
-  type WorkerId,
-  type WorkerTopology,
-} from '../cluster/records.js'
+import { slotKey, type Slot, type TaskError, type TopologyRecord, type WorkerId } from '../cluster/records.js'
 import { describeValue } from '../stdx/describe-error.js'
 import { quoted } from '../stdx/listed.js'
 import { didYouMean } from '../stdx/nearest.js'
 import { ackerId } from '../topology/tasks.js'
+import {
+  audit,
+  closed,
+  done,
+  fencedLink,
+  nothing,
+  refused,
+  refusedLink,
+  unknownLink,
+  type Decision,
+  type Moment,
+  type NimbusEffect,
+  type NimbusInput,
+  type Reply,
+} from './decision.js'
 import { withEntry, type HistoryEntry, type InvalidTopology, type NimbusWrite, type StoredState } from './documents.js'
 import { lifeOf, recordOf } from './life-record.js'
 import { Liveness } from './liveness.js'
@@ -31,62 +34,10 @@ import { checkRegistration } from './registration.js'
 import { TopologyStatistics } from './statistics.js'
 import { checkRebalance, step, type DelayedEvent, type LifeEvent } from './status.js'
 import { checkSubmission, nameOf, topologyRecordOf, type Submission } from './submission.js'
+import { Telling, type WorkerKeys } from './telling.js'
 
-/** What comes to nimbus. `topology`: a name, or an id. `by`: whose token it was. `link`: a connection's number. */
-export type NimbusInput =
-  | { readonly kind: 'submit'; readonly submission: Submission }
-  | { readonly kind: 'activate' | 'deactivate'; readonly topology: string; readonly by: string }
-  | { readonly kind: 'kill'; readonly topology: string; readonly by: string; readonly waitMs?: number | undefined }
-  | {
-      readonly kind: 'rebalance'
-      readonly topology: string
-      readonly by: string
-      readonly waitMs?: number | undefined
-      readonly workers?: number | undefined
-      readonly executors?: { readonly [component: string]: number } | undefined
-    }
-  | { readonly kind: 'supervisor'; readonly link: number; readonly message: SupervisorHello | SupervisorHeartbeat }
-  | { readonly kind: 'worker'; readonly link: number; readonly message: WorkerHello | WorkerHeartbeat }
-  /** The connection is gone. */
-  | { readonly kind: 'closed'; readonly link: number }
-  | { readonly kind: 'tick' }
-  /** Places what has no slot. Given whenever `isPlacingDue`, when nothing else waits. */
-  | { readonly kind: 'place' }
-
-/** `nowMs`: monotonic, for deadlines. `wallMs`: since 1970, for what people read. */
-export interface Moment {
-  readonly nowMs: number
-  readonly wallMs: number
-}
-
-/** What follows from an input: first the writes, in their order, then `apply`, then the effects, in theirs. */
-export interface Decision {
-  readonly writes: readonly NimbusWrite[]
-  readonly effects: readonly NimbusEffect[]
-  /** To whoever asked: of submit and the life cycle. */
-  readonly reply?: Reply
-  /** For `apply`: when the delayed event of a topology is due. */
-  readonly due: readonly { readonly topology: string; readonly event: DelayedEvent; readonly atMs: number }[]
-}
-
-export type NimbusEffect =
-  | { readonly kind: 'tell supervisor'; readonly link: number; readonly message: ToSupervisor }
-  | { readonly kind: 'tell worker'; readonly link: number; readonly message: ToWorker }
-  /** After what was told to it before has left. */
-  | { readonly kind: 'close'; readonly link: number; readonly reason: string }
-  /** Nobody needs the artefact any more. */
-  | { readonly kind: 'drop artefact'; readonly artefact: string }
-  | { readonly kind: 'log'; readonly level: 'info' | 'warn'; readonly message: string }
-
-export type Reply =
-  /** `topology`: as it is now; undefined: a damaged one, which is removed. */
-  | { readonly kind: 'done'; readonly topology: TopologyRecord | undefined }
-  | {
-      readonly kind: 'refused'
-      readonly code: ErrorCode
-      readonly message: string
-      readonly problems?: readonly Problem[]
-    }
+export type { NimbusEffect, Reply } from './decision.js'
+export type { WorkerKeys } from './telling.js'
 
 export interface NimbusParts {
   readonly stored: StoredState
@@ -100,14 +51,6 @@ export interface NimbusParts {
   readonly tickMs: number
   readonly topologiesMax: number
   readonly nowMs: number
-}
-
-/** The keys that workers get, in base64: functions of the cluster's secret, so that nobody has to keep them. */
-export interface WorkerKeys {
-  /** Opens the data links of a topology. */
-  link(topology: string): string
-  /** Opens the control link of one worker. */
-  control(topology: string, slot: Slot, since: number): string
 }
 
 /** Errors that are kept of a topology: the newest. */
@@ -128,6 +71,7 @@ export class Nimbus {
   readonly startedAtMs: number
   readonly #parts: NimbusParts
   readonly #liveness: Liveness
+  readonly #telling: Telling
   readonly #statistics = new Map<string, TopologyStatistics>()
   readonly #errors = new Map<string, WorkerError[]>()
   readonly #due = new Map<string, { readonly event: DelayedEvent; readonly atMs: number }>()
@@ -143,6 +87,7 @@ export class Nimbus {
     this.#parts = parts
     this.#liveness = new Liveness({ timeoutMs: supervisorTimeoutMs, intervalMs: tickMs, nowMs })
     this.sessions = new Sessions(this.#liveness)
+    this.#telling = new Telling(this.sessions, parts.keys, parts.fence)
     this.startedAtMs = nowMs
     this.#topologies = stored.topologies
     this.#invalid = stored.invalid
@@ -387,7 +332,7 @@ export class Nimbus {
     }
     if (stepped.effects.length === 0) return nothing
     const writes: NimbusWrite[] = [{ kind: 'topology', record: after }]
-    return { writes, due, effects: this.#tell([record.id], writes) }
+    return { writes, due, effects: this.#telling.changes([record.id], this.#topologies, writes) }
   }
 
   #remove(record: TopologyRecord, { wallMs }: Moment): Decision {
@@ -403,7 +348,7 @@ export class Nimbus {
       writes,
       due: [],
       effects: [
-        ...this.#tell([id], writes),
+        ...this.#telling.changes([id], this.#topologies, writes),
         ...(isShared ? [] : [{ kind: 'drop artefact', artefact } as const]),
         { kind: 'log', level: 'info', message: `${id} is removed.` },
       ],
@@ -442,7 +387,7 @@ export class Nimbus {
     const { version, fence } = this.#parts
     effects.push(
       { kind: 'tell supervisor', link, message: { kind: 'welcome', protocol: protocolVersion, version, fence } },
-      { kind: 'tell supervisor', link, message: this.#slotsOf(session, this.#topologies) },
+      { kind: 'tell supervisor', link, message: this.#telling.slots(session, this.#topologies) },
       {
         kind: 'log',
         level: 'info',
@@ -485,7 +430,7 @@ export class Nimbus {
     const heartbeat = known?.worker.incarnation === incarnation ? known.heartbeat : undefined
     const replaced = this.sessions.addWorker({ worker, pid, link, heardAtMs: nowMs, heartbeat })
     const effects = closed(replaced, 'the worker has dialled again')
-    effects.push({ kind: 'tell worker', link, message: this.#topologyMessage(record) })
+    effects.push({ kind: 'tell worker', link, message: this.#telling.topology(record) })
     return { ...nothing, effects }
   }
 
@@ -549,63 +494,11 @@ export class Nimbus {
       const message = `${id}: generation ${assignment.generation} on ${assignment.workers.length} slots${waits > 0 ? `, ${waits} executors wait for slots` : ''}.`
       effects.push({ kind: 'log', level: 'info', message })
     }
-    return { writes, due: [], effects: [...effects, ...this.#tell([...changed.keys()], writes)] }
-  }
-
-  /** Tells everybody whom changes of these topologies concern, as things are after the writes. */
-  #tell(ids: readonly string[], writes: readonly NimbusWrite[]): NimbusEffect[] {
-    if (ids.length === 0) return []
-    const after = new Map(this.#topologies)
-    for (const write of writes) {
-      if (write.kind === 'topology') after.set(write.record.id, write.record)
-      else if (write.kind === 'forget') after.delete(write.id)
+    return {
+      writes,
+      due: [],
+      effects: [...effects, ...this.#telling.changes([...changed.keys()], this.#topologies, writes)],
     }
-    const changed = new Set(ids)
-    const concerned = new Set<string>()
-    for (const records of [this.#topologies, after])
-      for (const id of ids)
-        for (const { slot } of records.get(id)?.assignment?.workers ?? []) concerned.add(slot.supervisor)
-
-    const effects: NimbusEffect[] = []
-    for (const { worker, link } of this.sessions.workers.values()) {
-      if (link === undefined || !changed.has(worker.topology)) continue
-      const record = after.get(worker.topology)
-      if (record !== undefined && stands(worker, after))
-        effects.push({ kind: 'tell worker', link, message: this.#topologyMessage(record) })
-      else
-        effects.push(...fencedLink(link, record === undefined ? 'the topology is gone' : 'its slot is changed').effects)
-    }
-    for (const id of concerned) {
-      const session = this.sessions.supervisors.get(id)
-      if (session?.link !== undefined)
-        effects.push({ kind: 'tell supervisor', link: session.link, message: this.#slotsOf(session, after) })
-    }
-    return effects
-  }
-
-  #topologyMessage({ assignment, life }: TopologyRecord): ToWorker {
-    const { fence } = this.#parts
-    const { status } = life
-    if (assignment === undefined) throw new Error('a worker stands in an assignment')
-    return { kind: 'topology', fence, assignment, status, isActive: status === 'ACTIVE' }
-  }
-
-  #slotsOf(session: SupervisorSession, records: ReadonlyMap<string, TopologyRecord>): SlotsMessage {
-    const { keys, fence } = this.#parts
-    const wishes: TopologyWish[] = []
-    for (const record of records.values()) {
-      const { assignment, life, id } = record
-      const own = assignment?.workers.filter(({ slot }) => slot.supervisor === session.id) ?? []
-      if (assignment === undefined || own.length === 0) continue
-      wishes.push({
-        topology: workerTopologyOf(record),
-        assignment,
-        isActive: life.status === 'ACTIVE',
-        linkKey: keys.link(id),
-        controlKeys: own.map(({ slot, since }) => ({ port: slot.port, key: keys.control(id, slot, since) })),
-      })
-    }
-    return { kind: 'slots', fence, version: ++session.version, wishes }
   }
 }
 
@@ -613,13 +506,6 @@ export class Nimbus {
 export interface WorkerError extends TaskError {
   readonly slot: Slot
 }
-
-function workerTopologyOf(record: TopologyRecord): WorkerTopology {
-  const { id, number, name, artefact, args, cwd, options, ackers, tasks, life } = record
-  return { id, number, name, artefact, args, cwd, options, ackers, tasks, executors: life.executors }
-}
-
-const nothing: Decision = { writes: [], effects: [], due: [] }
 
 const pastOf: { readonly [event: string]: string } = {
   activate: 'activated',
@@ -634,46 +520,4 @@ const waitMsMax = 2 ** 31 - 1
 function checkWait(waitMs: number | undefined): Decision | undefined {
   if (waitMs === undefined || (waitMs >= 0 && waitMs <= waitMsMax)) return undefined
   return refused('INVALID_DURATION', `The wait is ${describeValue(waitMs)} ms; 0 to ${waitMsMax} ms are expected.`)
-}
-
-function done(topology: TopologyRecord): Decision {
-  return { ...nothing, reply: { kind: 'done', topology } }
-}
-
-function refused(code: ErrorCode, message: string, problems?: readonly Problem[]): Decision {
-  return { ...nothing, reply: { kind: 'refused', code, message, ...(problems === undefined ? {} : { problems }) } }
-}
-
-function audit(by: string, what: string): NimbusEffect {
-  return { kind: 'log', level: 'info', message: `${by} ${what}` }
-}
-
-function refusedLink(link: number, code: ErrorCode, message: string): Decision {
-  return {
-    ...nothing,
-    effects: [
-      { kind: 'tell supervisor', link, message: { kind: 'refused', code, message } },
-      { kind: 'close', link, reason: code },
-      { kind: 'log', level: 'warn', message: `${message} (${code})` },
-    ],
-  }
-}
-
-function fencedLink(link: number, reason: string): Decision {
-  return {
-    ...nothing,
-    effects: [
-      { kind: 'tell worker', link, message: { kind: 'fenced', reason } },
-      { kind: 'close', link, reason: 'fenced' },
-    ],
-  }
-}
-
-function closed(link: number | undefined, reason: string): NimbusEffect[] {
-  return link === undefined ? [] : [{ kind: 'close', link, reason }]
-}
-
-/** Of a connection that has not said hello, or is replaced. */
-function unknownLink(link: number): Decision {
-  return { ...nothing, effects: [{ kind: 'close', link, reason: 'nothing was said before hello' }] }
 }

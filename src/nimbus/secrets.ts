@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path'
 import { StormError } from '../errors.js'
 import { slotKey } from '../cluster/records.js'
 import { deriveKey } from '../wire/node-secrets.js'
-import type { WorkerKeys } from './nimbus.js'
+import type { WorkerKeys } from './telling.js'
 
 /** What nimbus keeps secret, all of it in files that only its user may read. */
 export interface Secrets {

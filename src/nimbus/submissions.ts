@@ -4,7 +4,7 @@ import { topologyGraph } from '../cluster/shapes.js'
 import { firstIssue } from '../cluster/messages.js'
 import type { Coordinator } from './coordinator.js'
 import { problemOf } from './http-problem.js'
-import type { Reply } from './nimbus.js'
+import type { Reply } from './decision.js'
 
 /** What a client submits. */
 export interface SubmitRequest {

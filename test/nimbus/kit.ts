@@ -9,14 +9,8 @@ import {
   type TopologyRecord,
 } from '../../src/cluster/records.js'
 import { documentOf, stateOf, type Document } from '../../src/nimbus/documents.js'
-import {
-  Nimbus,
-  type Decision,
-  type NimbusEffect,
-  type NimbusInput,
-  type NimbusParts,
-  type Reply,
-} from '../../src/nimbus/nimbus.js'
+import type { Decision, NimbusEffect, NimbusInput, Reply } from '../../src/nimbus/decision.js'
+import { Nimbus, type NimbusParts } from '../../src/nimbus/nimbus.js'
 import type { Submission } from '../../src/nimbus/submission.js'
 
 export const keys: NimbusParts['keys'] = {
