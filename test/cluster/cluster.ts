@@ -80,6 +80,11 @@ export class Daemon {
     closeSync(log)
   }
 
+  /** The last of its log. */
+  get said(): string {
+    return readFileSync(join(this.#options.folder, `${this.name}.log`), 'utf8').slice(-2_000)
+  }
+
   /** Resolves when it has ended. */
   async end(how: NodeJS.Signals): Promise<void> {
     const child = this.#child
@@ -118,13 +123,22 @@ export class Cluster {
     mkdirSync(options.folder, { recursive: true })
     const cluster = new Cluster(options, await freePort())
     process.once('exit', () => cluster.#killAll())
-    cluster.nimbus.start()
-    await until('nimbus answers', 30_000, () => cluster.isAnswering())
-    for (const supervisor of cluster.supervisors) supervisor.start()
-    await until('all supervisors are there', 30_000, async () => {
-      const there = await cluster.supervisorsSeen()
-      return there.filter(({ isConnected }) => isConnected).length === cluster.supervisors.length
-    })
+    try {
+      cluster.nimbus.start()
+      await until(
+        () => `nimbus answers: ${cluster.nimbus.said}`,
+        30_000,
+        () => cluster.isAnswering(),
+      )
+      for (const supervisor of cluster.supervisors) supervisor.start()
+      await until('all supervisors are there', 30_000, async () => {
+        const there = await cluster.supervisorsSeen()
+        return there.filter(({ isConnected }) => isConnected).length === cluster.supervisors.length
+      })
+    } catch (error) {
+      await cluster.end()
+      throw error
+    }
     return cluster
   }
 
