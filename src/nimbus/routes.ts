@@ -18,6 +18,7 @@ import { historyList, supervisorList, topologyErrors, topologyList, topologyView
 import type { BlobStore } from './state-store.js'
 import type { StatisticsWindow } from './statistics.js'
 import * as storm from './storm-api.js'
+import { componentPage as stormComponentPage, topologyMetrics, topologyPage } from './storm-topology.js'
 import { recordIn, type Submissions } from './submissions.js'
 import type { Look } from './view.js'
 
@@ -109,10 +110,10 @@ export const routes: readonly Route[] = [
     json(storm.topologyWorkers(topologyIn(asked, api))),
   ),
   get('/api/v1/topology/:topology', viewer, (asked, api) =>
-    json(storm.topologyPage(api.look(), topologyIn(asked, api), windowIn(asked))),
+    json(topologyPage(api.look(), topologyIn(asked, api), windowIn(asked))),
   ),
   get('/api/v1/topology/:topology/metrics', viewer, (asked, api) =>
-    json(storm.topologyMetrics(api.look(), topologyIn(asked, api), windowIn(asked))),
+    json(topologyMetrics(api.look(), topologyIn(asked, api), windowIn(asked))),
   ),
   get('/api/v1/topology/:topology/component/:component', viewer, (asked, api) => componentPage(asked, api)),
   post('/api/v1/topology/:topology/activate', operator, (asked, api) => stormVerb(asked, api, 'activate')),
@@ -198,7 +199,7 @@ function windowIn(asked: Asked): StatisticsWindow {
 function componentPage(asked: Asked, api: Api): Answer {
   const record = topologyIn(asked, api)
   const id = asked.param('component')
-  const page = storm.componentPage(api.look(), record, id, windowIn(asked))
+  const page = stormComponentPage(api.look(), record, id, windowIn(asked))
   if (page !== undefined) return json(page)
   const known = record.graph.components.map((one) => one.id)
   throw problemOf(
