@@ -28,7 +28,7 @@ export interface SimulatedClusterOptions {
 
 /** What those who look closer hand in. */
 export interface SimulationParts {
-  readonly observer?: Partial<WorldObserver>
+  readonly observer?: WorldObserver
   readonly tap?: NetworkTap
   readonly times?: Partial<MachineTimes>
   /** Calls back when all promises were followed: in no time of the world, once. */
@@ -53,6 +53,8 @@ export class SimulatedCluster {
   readonly network: Network
   readonly nimbus: SimulatedNimbus
   readonly machines: readonly Machine[]
+  /** What nimbus was asked and has not answered. */
+  openAsks = 0
   readonly #world: World
   readonly #hash: Promise<World['hash']>
   readonly #sources = new Map<string, TopologySource>()
@@ -60,24 +62,13 @@ export class SimulatedCluster {
 
   constructor(options: SimulatedClusterOptions = {}, parts: SimulationParts = {}) {
     const { seed = 0, supervisors = 2, slots = 2 } = options
-    const { observer = {}, tap, times, settled } = parts
+    const { observer = unobserved, tap, times, settled } = parts
     this.timeline = new Timeline(settled ?? systemClock().soon)
     this.rng = seededRng(seed)
-    const unheard: NetworkTap = { frame: () => undefined, event: () => undefined }
+    const unheard: NetworkTap = { frame: (frame) => [frame], event: () => undefined }
     this.network = new Network(this.timeline, seededRng(this.rng.uint32()), tap ?? unheard)
     this.#hash = loadKeyHash()
     const { timeline, network, rng } = this
-    const listening: WorldObserver = {
-      note: () => undefined,
-      threw: (own, error) => {
-        throw new Error(`${own.name} threw what nobody caught`, { cause: error })
-      },
-      told: () => undefined,
-      workerStarted: () => undefined,
-      workerRuns: () => undefined,
-      workerEnded: () => undefined,
-      ...observer,
-    }
     let hash: World['hash'] | undefined
     void this.#hash.then((loaded) => (hash = loaded))
     this.#world = {
@@ -88,7 +79,7 @@ export class SimulatedCluster {
       text: plainText(),
       hash: (...of) => (hash as World['hash'])(...of),
       times: { ...defaultTimes, ...times },
-      observer: listening,
+      observer,
       token: 'token of supervisors',
       startProcess: (name, host, wallAtMs = () => 0) => {
         const own: SimulatedProcess = new SimulatedProcess({
@@ -96,7 +87,7 @@ export class SimulatedCluster {
           name,
           host,
           wallAtMs,
-          onThrow: (error) => listening.threw(own, error),
+          onThrow: (error) => observer.threw(own, error),
         })
         return own
       },
@@ -163,10 +154,12 @@ export class SimulatedCluster {
   ask(request: Request): Promise<Reply> {
     return new Promise((resolve) => {
       let isAnswered = false
+      this.openAsks++
       const again = () => {
         if (isAnswered) return
         this.nimbus.ask(request)?.then(
           (reply) => {
+            if (!isAnswered) this.openAsks--
             isAnswered = true
             resolve(reply)
           },
@@ -178,6 +171,17 @@ export class SimulatedCluster {
       this.timeline.after(0, again)
     })
   }
+}
+
+const unobserved: WorldObserver = {
+  note: () => undefined,
+  threw: (own, error) => {
+    throw new Error(`${own.name} threw what nobody caught`, { cause: error })
+  },
+  told: () => undefined,
+  workerStarted: () => undefined,
+  workerRuns: () => undefined,
+  workerEnded: () => undefined,
 }
 
 function topologyOf(source: TopologySource, worker: WorkerView | undefined): Topology {

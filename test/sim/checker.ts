@@ -9,8 +9,17 @@ import { AckDecoder } from '../../src/wire/ack-codec.js'
 import { Frames, FrameType } from '../../src/wire/frame.js'
 import { describeError } from '../../src/stdx/describe-error.js'
 import { ackerId } from '../../src/topology/tasks.js'
+import type { Repeater } from './repeater.js'
 import type { SourceLog } from './source-log.js'
 import type { Sometimes, Trace } from './trace.js'
+
+/** What is known to have happened by the words in which somebody says so. */
+const told: readonly (readonly [words: string, name: string])[] = [
+  ['(WORKER_HUNG); starts again', 'hung worker ended'],
+  ['is down: nothing was heard', 'silent link given up'],
+  ['The store cannot be written', 'store refused a write'],
+  [' dies at a write', 'supervisor died at a write'],
+]
 
 /** Who a data frame is of, as one number that grows: generation of the slot, then start of a process there. */
 type Rank = number
@@ -30,7 +39,9 @@ export class Checker implements WorldObserver, NetworkTap {
   /** What broke first. */
   failure: string | undefined
   cluster!: SimulatedCluster
-  readonly logs = new Map<string, SourceLog>()
+  /** By a topology's name, of the one that was submitted last under it. */
+  readonly #logs = new Map<string, SourceLog>()
+  readonly allLogs: SourceLog[] = []
   readonly #trace: Trace
   readonly #sometimes: Sometimes
   readonly #known = new Map<SimulatedProcess, Known>()
@@ -47,6 +58,21 @@ export class Checker implements WorldObserver, NetworkTap {
     this.#sometimes = sometimes
   }
 
+  addLog(topology: string, log: SourceLog): void {
+    this.#logs.set(topology, log)
+    this.allLogs.push(log)
+  }
+
+  /** No attempt of a process that lives and was left alone for so long is still open. */
+  checkVerdicts(workers: readonly WorkerView[]): void {
+    const alive = new Set(workers.map(({ process }) => process.name))
+    for (const { attempts, parts } of this.allLogs) {
+      const open = attempts.find(({ process, verdict }) => verdict === undefined && alive.has(process))
+      if (open !== undefined)
+        this.broken(`${parts.topology}: attempt ${open.number} of ${open.process} has no verdict after its time`)
+    }
+  }
+
   broken(what: string): void {
     if (this.failure === undefined) this.note(`BROKEN: ${what}`)
     this.failure ??= what
@@ -54,6 +80,7 @@ export class Checker implements WorldObserver, NetworkTap {
 
   note(what: string): void {
     this.#trace.add(this.cluster.nowMs, what)
+    for (const [words, name] of told) if (what.includes(words)) this.#sometimes.add(name)
   }
 
   threw(process: SimulatedProcess, error: unknown): void {
@@ -71,6 +98,7 @@ export class Checker implements WorldObserver, NetworkTap {
     if (before?.generation === generation && before.text !== text)
       this.broken(`${topology}: generation ${generation} is told as ${text} and was ${before.text}`)
     if (before?.text === text) return
+    if (before !== undefined) this.#sometimes.add('executors moved')
     this.#told.set(topology, { generation, text })
     this.note(text)
     this.#checkSlots()
@@ -95,10 +123,24 @@ export class Checker implements WorldObserver, NetworkTap {
 
   workerEnded(worker: WorkerView, code: string | undefined): void {
     this.note(`${worker.process.name} is over: ${code ?? 'stopped'}`)
-    this.#sometimes.add(code === undefined ? 'worker stopped in order' : `worker ended: ${code}`)
+    if (code === undefined) this.#sometimes.add('worker stopped in order')
+    else this.#sometimes.add(code === 'FENCED' ? 'fence hit' : `worker ended: ${code}`)
   }
 
-  frame(frame: Uint8Array, from: NetworkEnd, to: NetworkEnd): void {
+  /** Frames that come twice: set by seeds that have them. */
+  repeater: Repeater | undefined
+
+  frame(frame: Uint8Array, from: NetworkEnd, to: NetworkEnd): readonly Uint8Array[] {
+    const frames = this.repeater?.pass(frame, to) ?? [frame]
+    if (frames.length > 1) {
+      this.note(`a frame is repeated on ${to.connection.number}`)
+      this.#sometimes.add('frame repeated')
+    }
+    for (const one of frames) this.#look(one, from, to)
+    return frames
+  }
+
+  #look(frame: Uint8Array, from: NetworkEnd, to: NetworkEnd): void {
     this.#trace.frame(this.cluster.nowMs, to.connection.number, frame)
     const type = frame[9]
     if (type !== FrameType.tuples && type !== FrameType.acks) return
@@ -113,6 +155,18 @@ export class Checker implements WorldObserver, NetworkTap {
 
   event(what: 'called' | 'opened' | 'closed', to: NetworkEnd, reason: string): void {
     this.note(`${to.connection.number} ${what} at ${to.process?.name ?? to.host} ${reason}`)
+    if (what === 'closed' && this.repeater?.has(to.connection) === true) this.#endReader(to.connection.dialer)
+  }
+
+  /** Those who have read something twice cannot go on with their peers. */
+  endRepeatedReaders(): void {
+    for (const end of this.repeater?.readers ?? []) this.#endReader(end)
+    this.repeater = undefined
+  }
+
+  #endReader({ process }: NetworkEnd): void {
+    const worker = this.cluster.workers.find((one) => one.process === process)
+    this.cluster.timeline.after(0, () => worker?.exit({ signal: 'SIGKILL' }))
   }
 
   /** A slot belongs to one topology. */
@@ -172,7 +226,7 @@ export class Checker implements WorldObserver, NetworkTap {
     this.#roots.delete(process)
     if (launch === undefined || known === undefined) return
     const { topology, assignment, slot } = launch
-    const log = this.logs.get(topology.name)
+    const log = this.#logs.get(topology.name)
     if (log === undefined) return
     const { tasksOf } = layoutOf(topology)
     const ackers = tasksOf.get(ackerId) ?? []

@@ -1,8 +1,12 @@
+import type { JsonObject } from '../../src/cluster/records.js'
+import { slotKey } from '../../src/cluster/records.js'
+import { unplacedOf } from '../../src/nimbus/placement.js'
 import { seededRng, type Rng } from '../../src/stdx/rng.js'
 import { SimulatedCluster } from '../../src/testing/simulated-cluster.js'
 import type { WorkerView } from '../../src/testing/simulation/world.js'
-import type { JsonObject } from '../../src/cluster/records.js'
 import { Checker } from './checker.js'
+import { Faults } from './faults.js'
+import { Repeater } from './repeater.js'
 import { SourceLog } from './source-log.js'
 import { drawShape, makeTopology, partsOf, type Shape } from './topologies.js'
 import { Sometimes, Trace } from './trace.js'
@@ -28,10 +32,13 @@ export interface RunResult {
   readonly sometimes: Readonly<Record<string, number>>
 }
 
-/** Until everything is settled, when nothing is wrong any more. */
+/** From the end of all faults until every id is acked and everybody is where he should be. */
 const settleMsMax = 150_000
-const quietMs = 12_000
+const lookMs = 250
+/** Until what is emitted when nothing is wrong any more is acked. */
+const calmMsMax = 10_000
 const idsOfMain = 200
+const idsOfOther = 60
 const idsOfCalm = 30
 
 /** One world from its beginning to its end. */
@@ -41,90 +48,200 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
   return run.result
 }
 
-export class Run {
-  readonly rng: Rng
-  readonly sometimes = new Sometimes()
-  readonly cluster: SimulatedCluster
-  readonly checker: Checker
+/** What kind of harm a seed does: none, to nimbus and supervisors alone, or any. */
+type Mode = 'none' | 'control' | 'all'
+
+class Run {
+  readonly #rng: Rng
+  readonly #sometimes = new Sometimes()
+  readonly #cluster: SimulatedCluster
+  readonly #checker: Checker
   readonly #seed: number
   readonly #trace: Trace
+  readonly #mode: Mode
   #settledMs = 0
 
   constructor(seed: number, { print, settled }: RunOptions) {
     this.#seed = seed
-    this.rng = seededRng(seed ^ 0x5eed)
+    const rng = seededRng(seed ^ 0x5eed)
+    this.#rng = rng
     this.#trace = new Trace(print)
-    this.checker = new Checker(this.#trace, this.sometimes)
-    const supervisors = 2 + this.rng.below(2)
-    this.cluster = new SimulatedCluster(
-      { seed, supervisors, slots: 2 },
-      { observer: this.checker, tap: this.checker, ...(settled === undefined ? {} : { settled }) },
+    this.#checker = new Checker(this.#trace, this.#sometimes)
+    const chance = rng.below(20)
+    this.#mode = chance === 0 ? 'none' : chance < 4 ? 'control' : 'all'
+    this.#cluster = new SimulatedCluster(
+      { seed, supervisors: 2 + rng.below(2), slots: 2 },
+      { observer: this.#checker, tap: this.#checker, ...(settled === undefined ? {} : { settled }) },
     )
-    this.checker.cluster = this.cluster
+    this.#checker.cluster = this.#cluster
   }
 
   get result(): RunResult {
-    const logs = [...this.checker.logs.values()]
+    const logs = this.#checker.allLogs
+    const { counts } = this.#sometimes
+    for (const { adopted } of this.#cluster.machines) if (adopted > 0) this.#sometimes.add('worker adopted', adopted)
     return {
       seed: this.#seed,
       hash: this.#trace.hash,
-      failure: this.checker.failure,
+      failure: this.#checker.failure,
       tuples: logs.reduce((sum, { records }) => sum + records, 0),
       attempts: logs.reduce((sum, { attempts }) => sum + attempts.length, 0),
-      events: this.cluster.timeline.count,
-      worldMs: this.cluster.nowMs,
-      settledMs: this.#settledMs,
-      sometimes: Object.fromEntries(this.sometimes.counts),
+      events: this.#cluster.timeline.count,
+      worldMs: Math.round(this.#cluster.nowMs),
+      settledMs: Math.round(this.#settledMs),
+      sometimes: Object.fromEntries(counts),
     }
   }
 
   async whole(): Promise<void> {
-    const main = this.submit('main', drawShape(this.rng, 2 + this.rng.below(2)), idsOfMain, 1_000, 20_000)
-    await this.#advance(25_000)
+    const rng = this.#rng
+    const workers = 2 + rng.below(2)
+    const harmMs = 8_000 + rng.below(22_000)
+    const shape = drawShape(rng, workers)
+    this.#setDelays()
+    if (this.#mode === 'all' && rng.below(8) === 0)
+      this.#checker.repeater = new Repeater(2 + rng.below(30), seededRng(rng.uint32()))
+    const main = this.#submit('main', shape, idsOfMain, 1_000, harmMs + 2_000)
+    const mortal = rng.below(2) === 0 ? ['other'] : []
+    const submit = (name: string) => void this.#submit(name, drawShape(rng, 1), idsOfOther, 500, harmMs)
+    if (mortal.length > 0) submit('other')
+    const note = (what: string) => this.#checker.note(what)
+    const faults = new Faults({
+      cluster: this.#cluster,
+      rng,
+      sometimes: this.#sometimes,
+      note,
+      mortal,
+      submit,
+      change: this.#mode === 'control' ? () => void this.#submit('extra', drawShape(rng, 1), 0, 0, 0) : undefined,
+    })
+    note(`mode ${this.#mode}, ${JSON.stringify(shape)}`)
+    this.#start()
+    faults.keepUp()
+    const times = Array.from({ length: this.#mode === 'none' ? 0 : 2 + rng.below(8) }, () => 2_500 + rng.below(harmMs))
+    for (const atMs of times)
+      this.#cluster.timeline.after(atMs, () => faults.strike(this.#mode === 'control' ? 'control' : 'all'))
+    await this.#advance(harmMs + 3_000)
+    faults.heal()
+    this.#checker.endRepeatedReaders()
+    note('all is healed')
+    for (const { host } of this.#cluster.machines) this.#fast(host)
     await this.#settle(main)
-    if (this.checker.failure !== undefined) return
-    await this.#advance(quietMs)
-    this.#beCalm(main)
-    await this.#settle(main)
+    await this.#advance(1.1 * (shape.options.messageTimeoutMs ?? 30_000) + 1_500)
+    this.#checker.checkVerdicts(this.#cluster.workers)
+    await this.#beCalm(main)
   }
 
-  submit(name: string, shape: Shape, ids: number, fromMs: number, toMs: number): SourceLog {
-    const { checker, cluster, sometimes, rng } = this
+  /** Everybody starts, in any order. */
+  #start(): void {
+    const { nimbus, machines, timeline } = this.#cluster
+    timeline.after(this.#rng.below(500), () => nimbus.start())
+    for (const machine of machines) timeline.after(this.#rng.below(500), () => machine.startSupervisor())
+  }
+
+  #submit(name: string, shape: Shape, ids: number, fromMs: number, toMs: number): SourceLog {
+    const cluster = this.#cluster
+    const checker = this.#checker
     const log = new SourceLog({
       topology: name,
       parts: partsOf(shape),
-      mayRepeat: false,
+      mayRepeat: this.#checker.repeater !== undefined,
+      mayFail: this.#mode === 'all',
       nowMs: () => cluster.nowMs,
       note: (line) => checker.note(line),
       broken: (what) => checker.broken(what),
     })
     for (let i = 0; i < ids; i++) log.availableAtMs.push(cluster.nowMs + fromMs + ((toMs - fromMs) * i) / ids)
-    checker.logs.set(name, log)
-    const parts = { name, shape, log, sometimes, rng, nowMs: () => cluster.nowMs }
+    checker.addLog(name, log)
+    const parts = { name, shape, log, sometimes: this.#sometimes, rng: this.#rng, nowMs: () => cluster.nowMs }
     const source = (worker: WorkerView | undefined) => makeTopology(parts, worker)
     void cluster.submit(source, { name, options: shape.options as JsonObject })
     return log
   }
 
-  /** Nothing is wrong from now on, and so nothing may fail. */
-  #beCalm(log: SourceLog): void {
-    log.isCalm = true
-    for (let i = 0; i < idsOfCalm; i++) log.availableAtMs.push(this.cluster.nowMs + i * 10)
+  #setDelays(): void {
+    const rng = this.#rng
+    const { machines, network, nimbus } = this.#cluster
+    const hosts = [...machines.map(({ host }) => host), nimbus.host]
+    const isSlow = rng.below(5) === 0
+    const hasSpikes = this.#mode === 'all' && rng.below(6) === 0
+    for (const from of hosts)
+      for (const to of hosts)
+        if (from !== to)
+          network.setDelays(from, to, {
+            fromMs: isSlow ? 2 + rng.below(10) : 0.2,
+            toMs: isSlow ? 15 + rng.below(40) : 1 + rng.below(3),
+            slowEvery: hasSpikes ? 40 + rng.below(200) : 0,
+            slowMs: 3_000,
+          })
+  }
+
+  #fast(host: string): void {
+    const { machines, network, nimbus } = this.#cluster
+    for (const other of [...machines.map((machine) => machine.host), nimbus.host])
+      for (const [from, to] of [
+        [host, other],
+        [other, host],
+      ] as const)
+        network.setDelays(from, to, { fromMs: 0.2, toMs: 2, slowEvery: 0, slowMs: 0 })
   }
 
   async #settle(main: SourceLog): Promise<void> {
-    const { cluster, checker } = this
+    const cluster = this.#cluster
     const fromMs = cluster.nowMs
-    await this.#advance(settleMsMax, () => main.isDone)
-    this.#settledMs = Math.max(this.#settledMs, cluster.nowMs - fromMs)
-    if (!main.isDone) {
-      const missing = main.availableAtMs.flatMap((_, id) => (main.done.has(id) ? [] : [id]))
-      checker.broken(`not settled within ${settleMsMax} ms: ids ${missing.slice(0, 10).join(', ')} … have no ack`)
+    let wrong = 'it was not looked at'
+    while (wrong !== '' && cluster.nowMs - fromMs < settleMsMax && this.#checker.failure === undefined) {
+      await this.#advance(lookMs)
+      wrong = this.#unsettled(main)
     }
+    this.#settledMs = cluster.nowMs - fromMs
+    if (wrong !== '') this.#checker.broken(`not settled after ${settleMsMax} ms: ${wrong}`)
+  }
+
+  /** What is not as it is to be in the end; '': nothing. */
+  #unsettled(main: SourceLog): string {
+    const { nimbus: leader } = this.#cluster.nimbus.coordinator ?? {}
+    if (leader === undefined) return 'no nimbus leads'
+    if (this.#cluster.openAsks > 0) return 'nimbus was asked something and has not answered'
+    const record = leader.find('main')
+    if (record === undefined) return 'main is gone'
+    // What deactivated it may have come after what was to activate it again.
+    if (record.life.status === 'INACTIVE')
+      void this.#cluster.ask({ kind: 'activate', topology: 'main', by: 'simulation' })
+    if (record.life.status !== 'ACTIVE') return `main is ${record.life.status}`
+    const wanted = new Map<string, string>()
+    for (const topology of leader.topologies.values()) {
+      if (topology.life.status === 'KILLED') return `${topology.id} is still there`
+      const waiting = unplacedOf(topology)
+      if (topology === record && waiting > 0) return `${waiting} executors of main have no slot`
+      for (const { slot, since } of topology.assignment?.workers ?? [])
+        wanted.set(slotKey(slot), `${topology.id} since ${since}`)
+    }
+    for (const { launch, machine, port, process } of this.#cluster.workers) {
+      const key = slotKey({ supervisor: machine.host, port })
+      const is = launch === undefined ? 'nothing yet' : `${launch.topology.id} since ${launch.since}`
+      if (wanted.get(key) !== is) return `${process.name} runs ${is}, and ${wanted.get(key)} is wanted`
+      wanted.delete(key)
+    }
+    const [missing] = wanted
+    if (missing !== undefined) return `nothing runs in ${missing.join(': ')}`
+    if (main.isDone) return ''
+    const open = main.availableAtMs.flatMap((_, id) => (main.done.has(id) ? [] : [id]))
+    return `${open.length} ids have no ack: ${open.slice(0, 10).join(', ')}`
+  }
+
+  /** Nothing is wrong any more, and so nothing may fail. */
+  async #beCalm(main: SourceLog): Promise<void> {
+    const cluster = this.#cluster
+    main.isCalm = true
+    this.#checker.note('calm begins')
+    for (let i = 0; i < idsOfCalm; i++) main.availableAtMs.push(cluster.nowMs + i * 10)
+    await this.#advance(calmMsMax, () => main.isDone)
+    if (!main.isDone) this.#checker.broken(`nothing is wrong, and what is emitted has no ack after ${calmMsMax} ms`)
   }
 
   async #advance(ms: number, isOver: () => boolean = () => false): Promise<void> {
-    if (this.checker.failure === undefined)
-      await this.cluster.advance(ms, () => this.checker.failure !== undefined || isOver())
+    if (this.#checker.failure === undefined)
+      await this.#cluster.advance(ms, () => this.#checker.failure !== undefined || isOver())
   }
 }

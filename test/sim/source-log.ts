@@ -17,6 +17,8 @@ export interface LogParts {
   readonly parts: number
   /** Whether a sink may see a part of one attempt a second time. */
   readonly mayRepeat: boolean
+  /** Whether an attempt may fail although no user code says so. */
+  readonly mayFail: boolean
   readonly nowMs: () => number
   readonly note: (line: string) => void
   readonly broken: (what: string) => void
@@ -84,9 +86,10 @@ export class SourceLog {
   failed(number: number, reason: FailReason): number {
     const attempt = this.#decided(number, reason)
     this.failures++
-    if (this.isCalm)
+    const isOfUser = reason === 'bolt failed' || reason === 'bolt threw'
+    if (this.isCalm || !(this.parts.mayFail || isOfUser))
       this.parts.broken(
-        `${this.parts.topology}: attempt ${number} failed (${reason}) although nothing is wrong any more`,
+        `${this.parts.topology}: attempt ${number} failed (${reason}) although nothing is wrong that concerns it`,
       )
     return attempt.id
   }

@@ -172,7 +172,9 @@ class Source implements Spout<{ default: typeof Item }, number> {
   }
 
   fail(attempt: number, reason: FailReason): void {
-    this.#parts.sometimes.add(`failed: ${reason}`)
+    const { sometimes } = this.#parts
+    if (reason === 'timeout') sometimes.add('tree timed out')
+    else sometimes.add(reason.endsWith('lost') ? 'declared loss' : `failed: ${reason}`)
     this.#again.push(this.#parts.log.failed(attempt, reason))
   }
 }

@@ -127,8 +127,9 @@ export class Machine implements ProcessTable, MachineView {
     this.#world.observer.note(`${own.name} is killed`)
   }
 
-  losePower(): void {
-    if (!this.isUp) return
+  /** Returns how many files go back to what was synced. */
+  losePower(): number {
+    if (!this.isUp) return 0
     this.isUp = false
     const { network, rng, observer } = this.#world
     network.hostDown(this.host)
@@ -136,6 +137,7 @@ export class Machine implements ProcessTable, MachineView {
     for (const worker of this.workers) worker.exit({ signal: 'SIGKILL' }, false)
     const lost = this.disk.losePower(rng)
     observer.note(`${this.host} is without power, ${lost} files go back`)
+    return lost
   }
 
   powerOn(): void {
@@ -166,6 +168,7 @@ export class Machine implements ProcessTable, MachineView {
   #mayDie(own: SimulatedProcess): void {
     if (own.isEnded) throw new Died()
     if (this.dieAtWrite === 0 || --this.dieAtWrite > 0) return
+    this.#world.observer.note(`${own.name} dies at a write`)
     this.killSupervisor()
     throw new Died()
   }

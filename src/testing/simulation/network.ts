@@ -6,8 +6,8 @@ import type { Timeline } from './timeline.js'
 
 /** Told of every message that is handed to somebody. */
 export interface NetworkTap {
-  /** A frame arrives at a process that has not closed the connection. May hand on something else, or nothing. */
-  frame(frame: Uint8Array, from: NetworkEnd, to: NetworkEnd): void
+  /** A frame arrives at a process that has not closed the connection. Returns what is handed to it instead. */
+  frame(frame: Uint8Array, from: NetworkEnd, to: NetworkEnd): readonly Uint8Array[]
   /** Anything else that a connection tells its ends. */
   event(what: 'called' | 'opened' | 'closed', to: NetworkEnd, reason: string): void
 }
@@ -314,8 +314,9 @@ export class NetworkEnd implements Carrier {
   receive(frame: Uint8Array): void {
     this.process?.run(() => {
       if (this.#isTold) return
-      if (!this.#isClosing) this.#network.tap.frame(frame, this.other, this)
-      this.events?.received(frame)
+      // Who has closed hears nothing any more.
+      if (this.#isClosing) return
+      for (const handed of this.#network.tap.frame(frame, this.other, this)) this.events?.received(handed)
     })
   }
 
