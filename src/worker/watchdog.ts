@@ -19,7 +19,7 @@ export interface WatchdogOrder {
 
 const aliveEveryMs = 250
 /** A loop that has not turned for so long is worth a word. */
-export const blockedMs = 2_000
+const blockedMs = 2_000
 
 /**
  * Watches the event loop of this process from a thread of its own, as a loop that stands still can say nothing itself: it
