@@ -1,15 +1,14 @@
 import { Command } from 'commander'
 import { isAbsolute, join, resolve } from 'node:path'
-import { canaryMs } from './canary.js'
-import { linesOf, runOurs, type RunChild } from './children.js'
+import { linesOf } from './children.js'
 import { figures, type Figures, type Verdict } from './figures.js'
-import { measureLedger } from './ledger.js'
 import { parse, whole } from './options.js'
 import type { Output } from './output.js'
 import { pairUp } from './pairs.js'
 import { aligned, median, type Line } from './report.js'
 import { openResults, type Result } from './results.js'
 import { sweepAxis, timeArgs, withTimes, type AxisName, type Times } from './sweep.js'
+import { tools, type Tools } from './tools.js'
 
 interface AllOptions extends Times {
   readonly pairs: number
@@ -30,7 +29,7 @@ const ends: Readonly<Partial<Record<AxisName, readonly number[]>>> = {
  * `all`: measures every figure that there is an aim for and prints it beside the aim. With `--peers DIR`, the folder of
  * the peers' programs, also those that are ratios to a peer. Throws UsageError, and WrongRun when a run's work is wrong.
  */
-export async function all(args: readonly string[], output: Output, runChild: RunChild = runOurs): Promise<number> {
+export async function all(args: readonly string[], output: Output, using: Tools = tools): Promise<number> {
   const command = withTimes(new Command('all'))
     .description('Measures every figure that there is an aim for.')
     .option('--pairs <N>', 'how many runs are paired for a ratio', whole('--pairs', 1, 1_000), 7)
@@ -48,13 +47,14 @@ export async function all(args: readonly string[], output: Output, runChild: Run
     write(result)
     output.note(`${result.name}: done`)
   }
-  await measureOurs(options, runChild, save)
-  if (options.peers !== undefined) await measurePeers(options, options.peers, runChild, save)
+  await measureOurs(options, using, save)
+  if (options.peers !== undefined) await measurePeers(options, options.peers, using, save)
   output.out(figureTable(figures(results)))
   return 0
 }
 
-async function measureOurs(options: AllOptions, runChild: RunChild, save: (result: Result) => void): Promise<void> {
+async function measureOurs(options: AllOptions, using: Tools, save: (result: Result) => void): Promise<void> {
+  const { runChild, canaryMs, measureLedger } = using
   const times = timeArgs(options)
   const measured = async (name: string, ...args: string[]) => {
     const before = canaryMs()
@@ -68,7 +68,7 @@ async function measureOurs(options: AllOptions, runChild: RunChild, save: (resul
   const words = await measured('T3', '--topology', 'T3')
   const sides = (acks: string) => () =>
     runChild(['--topology', 'T3', '--acks', acks, ...timeArgs({ ...options, windows: 1 })])
-  save({ name: 'T3 off', ...(await pairUp({ a: sides('off'), b: sides('on') }, options.pairs)) })
+  save({ name: 'T3 off', ...(await pairUp({ a: sides('off'), b: sides('on') }, options.pairs, canaryMs)) })
   await measured('T6 T1', '--topology', 'T1', '--workers', '2')
   const remote = await measured('T6 T3', '--topology', 'T3', '--workers', '2')
   await measured('latency', '--topology', 'T3', '--rate', half(words))
@@ -79,7 +79,7 @@ async function measureOurs(options: AllOptions, runChild: RunChild, save: (resul
   const held = ['--pending', '60000', '--hold', '59000', '--inbox-limit', '60000']
   await measured('60,000 pending', '--topology', 'T1', ...held)
   for (const [name, points] of Object.entries(ends) as [AxisName, readonly number[]][]) {
-    const results = await sweepAxis(name, points, options, runChild, () => {})
+    const results = await sweepAxis(name, points, options, using, () => {})
     save({ name: `slope ${name}`, points: results })
   }
   save({ name: 'ledger', ...(await measureLedger()) })
@@ -90,7 +90,7 @@ const half = (lines: readonly Line[]) => String(Math.max(1, Math.round(median(li
 async function measurePeers(
   options: AllOptions,
   given: string,
-  runChild: RunChild,
+  { runChild, canaryMs }: Tools,
   save: (result: Result) => void,
 ): Promise<void> {
   const run = join(isAbsolute(given) ? given : resolve(given), 'run')
@@ -109,7 +109,7 @@ async function measurePeers(
     save({
       name: `storm ${topology}`,
       preset,
-      ...(await pairUp({ a: ours('--topology', topology), b }, options.pairs)),
+      ...(await pairUp({ a: ours('--topology', topology), b }, options.pairs, canaryMs)),
     })
   }
   for (const topology of ['T1', 'T3']) {
@@ -117,10 +117,10 @@ async function measurePeers(
     const preset = await betterPreset((name) => peer(...netty, '--preset', name)())
     const a = ours('--topology', topology, '--workers', '2')
     const b = peer(...netty, '--preset', preset)
-    save({ name: `storm T6 ${topology}`, preset, ...(await pairUp({ a, b }, options.pairs)) })
+    save({ name: `storm T6 ${topology}`, preset, ...(await pairUp({ a, b }, options.pairs, canaryMs)) })
   }
   const flink = peer('flink', '--topology', 'T3', '--chaining', 'off')
-  save({ name: 'flink T3', ...(await pairUp({ a: ours('--topology', 'T3'), b: flink }, options.pairs)) })
+  save({ name: 'flink T3', ...(await pairUp({ a: ours('--topology', 'T3'), b: flink }, options.pairs, canaryMs)) })
 }
 
 /** "Tuned Storm" is the better of two presets. */
@@ -140,7 +140,7 @@ const marks: Readonly<Record<Verdict, string>> = {
   'not run': '',
 }
 
-export function figureTable(all: Figures): string {
+function figureTable(all: Figures): string {
   const rows = [
     ['figure', 'ours', 'aim', 'stretch', ''],
     ...all.map(({ title, value, aim, stretch, verdict }) => [title, value, aim, stretch, marks[verdict]]),

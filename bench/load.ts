@@ -1,10 +1,10 @@
 import { Command } from 'commander'
-import { runOurs, type RunChild } from './children.js'
 import { parse } from './options.js'
 import type { Output } from './output.js'
 import { aligned, median, type Line } from './report.js'
 import { openResults } from './results.js'
 import { timeArgs, withTimes, type Times } from './sweep.js'
+import { tools, type Tools } from './tools.js'
 
 /** Of the peak measured just before. */
 const shares = [0.02, 0.1, 0.25, 0.5, 0.75, 0.9]
@@ -18,7 +18,7 @@ export interface LoadResult {
 }
 
 /** `load`: T3's latency against its load, in one process and over WebSocket. Throws UsageError, WrongRun. */
-export async function load(args: readonly string[], output: Output, runChild: RunChild = runOurs): Promise<number> {
+export async function load(args: readonly string[], output: Output, { runChild }: Tools = tools): Promise<number> {
   const command = withTimes(new Command('load')).description('Measures the latency of T3 against its load.')
   const asked = parse(command, args)
   if ('help' in asked) {

@@ -3,6 +3,8 @@ import { build } from 'hdr-histogram-js'
 /** Tuples that one call of `nextTuple` emits at most when the spout is behind. */
 const BURST_MAX = 64
 const LATENCY_US_MAX = 60_000_000
+/** Up to a hundred tuples a second, a spout waits by itself for the next one. */
+const WAIT_MS_MIN = 10
 
 export interface LatencyUs {
   readonly p50: number
@@ -38,6 +40,15 @@ export class Pace {
     if (Number.isNaN(this.#startMs)) this.#startMs = nowMs
     const dueCount = Math.floor((nowMs - this.#startMs) / this.#msPerTuple) + 1
     return Math.min(BURST_MAX, dueCount - emitted)
+  }
+
+  /**
+   * Milliseconds until the next tuple of a slow loop is due; 0 for a fast one, which a spout has to be asked for all the
+   * time. A spout that knows when it will have something says so by a promise, and nobody asks it meanwhile.
+   */
+  waitMs(emitted: number): number {
+    if (this.#msPerTuple < WAIT_MS_MIN) return 0
+    return Math.max(0, this.#startMs + emitted * this.#msPerTuple - this.#now())
   }
 
   /** Tuple n is done. */

@@ -1,4 +1,3 @@
-import { canaryMs } from './canary.js'
 import { WrongRun } from './children.js'
 import { median, type Line } from './report.js'
 
@@ -21,6 +20,7 @@ export interface Paired {
 export async function pairUp(
   sides: Sides,
   pairs: number,
+  canaryMs: () => number,
   onPair: (ratio: number, number: number) => void = () => {},
 ): Promise<Paired> {
   const a: Line[] = []

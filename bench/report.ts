@@ -147,7 +147,7 @@ function whole(value: number): string {
 }
 
 /** The median of some figures, and between which they lie. */
-export function spread(figures: readonly number[], show: (figure: number) => string): string {
+function spread(figures: readonly number[], show: (figure: number) => string): string {
   return `median ${show(median(figures))} (${show(Math.min(...figures))}–${show(Math.max(...figures))})`
 }
 

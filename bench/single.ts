@@ -64,7 +64,7 @@ function exitCode(check: string, output: Output): number {
 }
 
 /** Of the package that is measured. */
-export function version(): string {
+function version(): string {
   const manifest = createRequire(import.meta.url).resolve('storm-ts/package.json')
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
 }

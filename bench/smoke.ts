@@ -1,12 +1,12 @@
-import { runOurs, type RunChild } from './children.js'
 import { topologyNames, UsageError } from './options.js'
 import type { Output } from './output.js'
+import { tools, type Tools } from './tools.js'
 
 /** Long enough for a tuple to be done, too short for a figure. */
 const short = ['--warmup', '0.2', '--seconds', '0.3', '--windows', '1', '--depth', '2', '--keys', '10']
 
 /** `smoke`: whether the benchmark itself works: every topology, with and without acks, two workers, an open loop, held trees. */
-export async function smoke(args: readonly string[], output: Output, runChild: RunChild = runOurs): Promise<number> {
+export async function smoke(args: readonly string[], output: Output, { runChild }: Tools = tools): Promise<number> {
   if (args.length > 0) throw new UsageError('smoke takes no options')
   const runs = [
     ...topologyNames.flatMap((topology) => [

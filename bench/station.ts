@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { GcTime } from './gc-time.js'
@@ -25,7 +25,6 @@ export interface Answer {
   readonly gcMs: number
 }
 
-const lookEveryMs = 20
 const questionName = 'question.json'
 
 /** Of this process, whichever of its stations is asked. */
@@ -56,11 +55,16 @@ export function openStation(folder: string, name: string, answer: (question: Que
       gcMs: time.ms,
     })
   }
-  setInterval(() => {
+  const lookIfFree = () => {
     if (isBusy) return
     isBusy = true
     void look().finally(() => (isBusy = false))
-  }, lookEveryMs).unref()
+  }
+  // Nothing is done while nobody asks: what an idle worker costs is a figure, too.
+  watch(folder, (_, file) => {
+    if (file === questionName) lookIfFree()
+  }).unref()
+  lookIfFree()
 }
 
 /** In the harness: asks all stations and waits for their answers. */

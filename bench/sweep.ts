@@ -1,10 +1,9 @@
 import { Command } from 'commander'
-import { canaryMs } from './canary.js'
-import { runOurs, type RunChild } from './children.js'
 import { number, oneOf, parse, whole } from './options.js'
 import type { Output } from './output.js'
 import { aligned, median, type Line } from './report.js'
 import { openResults } from './results.js'
+import { tools, type Tools } from './tools.js'
 
 /** One axis along which a cost may grow: everything else stays. */
 export interface Axis {
@@ -44,9 +43,9 @@ export const axes = {
   },
   executors: {
     title: 'T3',
-    unit: 'executors of each component, in one worker',
+    unit: 'executors of each component, in one worker; 1,024 trees open at most in all',
     points: [1, 2, 8, 32, 128, 512],
-    args: (n) => ['--topology', 'T3', '--executors', `${n}`],
+    args: (n) => ['--topology', 'T3', ...optionsOf({ executors: n, pending: Math.max(2, Math.floor(1_024 / n)) })],
     per: one,
   },
   fanout: {
@@ -103,7 +102,7 @@ export interface PointResult {
 }
 
 /** `sweep NAME`. Returns the exit code. Throws UsageError, WrongRun. */
-export async function sweep(args: readonly string[], output: Output, runChild: RunChild = runOurs): Promise<number> {
+export async function sweep(args: readonly string[], output: Output, using: Tools = tools): Promise<number> {
   const command = new Command('sweep')
     .description(`Measures how a cost grows along one axis: ${axisNames.join(', ')}.`)
     .argument('<name>', axisNames.join(', '), oneOf('the axis', axisNames))
@@ -114,7 +113,7 @@ export async function sweep(args: readonly string[], output: Output, runChild: R
   }
   const name = command.processedArgs[0] as AxisName
   const save = openResults(`sweep-${name}`)
-  const results = await sweepAxis(name, axes[name].points, command.opts(), runChild, (result) => {
+  const results = await sweepAxis(name, axes[name].points, command.opts(), using, (result) => {
     save({ ...result })
     output.note(`${name} ${result.point}: ${figureOf(result).toPrecision(3)} µs`)
   })
@@ -137,13 +136,13 @@ export async function sweepAxis(
   name: AxisName,
   points: readonly number[],
   times: Times,
-  runChild: RunChild,
+  using: Tools,
   onPoint: (result: PointResult) => void,
 ): Promise<PointResult[]> {
   const results: PointResult[] = []
   for (const point of points) {
-    const lines = await runChild([...axes[name].args(point), ...timeArgs(times)])
-    const result = { name, point, lines, canaryMs: canaryMs() }
+    const lines = await using.runChild([...axes[name].args(point), ...timeArgs(times)])
+    const result = { name, point, lines, canaryMs: using.canaryMs() }
     results.push(result)
     onPoint(result)
   }

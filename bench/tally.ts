@@ -7,6 +7,8 @@ import type { Pace } from './pace.js'
  */
 const ID_MASK = 0x3fff_ffff
 
+const pauseMsMax = 200
+
 /**
  * What the spout of a run has emitted and was told, and the little it decides: when to emit, and under which id.
  * Counters of the hot path start at zero at every `fold`, for the same reason as ids wrap.
@@ -44,6 +46,13 @@ export class SpoutTally {
       return 0
     }
     return this.#pace === undefined ? 1 : this.#pace.due(this.#nextId)
+  }
+
+  /** Resolves when the next tuple is due, if there is time until then; undefined: the spout is to be asked again. */
+  pause(): Promise<void> | undefined {
+    const waitMs = this.#pace === undefined || this.stopped ? 0 : this.#pace.waitMs(this.#nextId)
+    // Not for so long that the end of the run would have to wait for it.
+    return waitMs === 0 ? undefined : new Promise((resolve) => setTimeout(resolve, Math.min(waitMs, pauseMsMax)))
   }
 
   /** The message id of the next tuple to emit; undefined when nobody is to be told. */

@@ -104,8 +104,10 @@ class ConstSpout implements Spout<{ default: typeof Const }, number> {
     this.#tally.onOpen()
   }
 
-  nextTuple(out: SpoutCollector<ConstSpout['outputs'], number>): void {
-    for (let due = this.#tally.due(out); due > 0; due -= 1) out.emit({ str: this.#data }, this.#tally.nextId())
+  nextTuple(out: SpoutCollector<ConstSpout['outputs'], number>): void | Promise<void> {
+    const due = this.#tally.due(out)
+    if (due <= 0) return this.#tally.pause()
+    for (let left = due; left > 0; left -= 1) out.emit({ str: this.#data }, this.#tally.nextId())
   }
 
   ack(id: number): void {

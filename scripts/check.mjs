@@ -37,6 +37,7 @@ const steps = [
   ['tidy', () => command(tool('vitest'), ['run', 'test/tidy.test.ts'])],
   ['dead code', () => script('knip')],
   ['tests', () => tests('test', 900_000)],
+  ['benchmark', () => script('bench:smoke')],
   ['process tests', () => tests('test:process', 1_200_000)],
   ['pack', async () => void (made.tarball = await pack())],
   ['package shape', () => lintPackage(needed(made.tarball, 'tarball'))],
