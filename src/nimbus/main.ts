@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { extractGraph } from '../artefact/extract.js'
@@ -8,6 +8,7 @@ import { systemClock } from '../stdx/system-clock.js'
 import { Frames } from '../wire/frame.js'
 import { nodeSecrets } from '../wire/node-secrets.js'
 import { nodeText } from '../wire/node-text.js'
+import { readPrivate, readTlsPair } from '../wire/secret-files.js'
 import { Artefacts } from './artefacts.js'
 import { Coordinator } from './coordinator.js'
 import { HostNames, isAnyAddress, isLoopback } from './hosts.js'
@@ -16,7 +17,7 @@ import { Links } from './links.js'
 import { LogBroker } from './log-broker.js'
 import type { NimbusEffect } from './decision.js'
 import type { Api } from './routes.js'
-import { openSecrets, readPrivate, type Secrets } from './secrets.js'
+import { openSecrets, type Secrets } from './secrets.js'
 import { serve } from './server.js'
 import { Submissions, type ExtractGraph } from './submissions.js'
 import { Tokens } from './tokens.js'
@@ -57,7 +58,7 @@ export async function runNimbus(config: Config, options: RunNimbusOptions): Prom
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const secrets = openSecrets(dataDir)
   const tokens = tokensOf(secrets, config)
-  const tls = readTls(config)
+  const tls = readTlsPair(config)
   const store = await LevelStore.open(join(dataDir, 'nimbus'))
   let close = async () => {}
   /** What has to end when the start comes to nothing, the last first. */
@@ -195,19 +196,6 @@ function tokensOf({ adminToken, supervisorToken }: Secrets, { tokensFile }: Conf
   if (text === undefined) throw new StormError('INVALID_SETTING', `'tokensFile': ${tokensFile} is not there.`)
   tokens.addFile(tokensFile, text)
   return tokens
-}
-
-function readTls({ tlsCert, tlsKey }: Config): { readonly cert: string; readonly key: string } | undefined {
-  if (tlsCert === undefined && tlsKey === undefined) return undefined
-  if (tlsCert === undefined || tlsKey === undefined)
-    throw new StormError('INVALID_SETTING', "'tlsCert' and 'tlsKey' are needed together.")
-  const key = readPrivate(tlsKey)
-  if (key === undefined) throw new StormError('INVALID_SETTING', `'tlsKey': ${tlsKey} is not there.`)
-  try {
-    return { cert: readFileSync(tlsCert, 'utf8'), key }
-  } catch (error) {
-    throw new StormError('INVALID_SETTING', `'tlsCert': ${tlsCert} cannot be read: ${(error as Error).message}.`)
-  }
 }
 
 /** In a process of its own, which has only so long. */

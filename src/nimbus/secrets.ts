@@ -1,20 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  constants,
-  fchmodSync,
-  fstatSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeSync,
-} from 'node:fs'
+import { closeSync, fchmodSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { StormError } from '../errors.js'
 import { slotKey } from '../cluster/records.js'
 import { deriveKey } from '../wire/node-secrets.js'
+import { readPrivate } from '../wire/secret-files.js'
 import type { WorkerKeys } from './telling.js'
 
 /** What nimbus keeps secret, all of it in files that only its user may read. */
@@ -52,32 +42,6 @@ export function openSecrets(dataDir: string): Secrets {
       link: (topology) => base64(deriveKey(secret, 'data link', topology)),
       control: (topology, slot, since) => base64(deriveKey(secret, 'control link', topology, slotKey(slot), since)),
     },
-  }
-}
-
-/** The text of a file that nobody else may read. Throws INSECURE_FILE; undefined: it is not there. */
-export function readPrivate(path: string): string | undefined {
-  let file: number
-  try {
-    // A pipe without a writer must not hold us.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') return undefined
-    throw new StormError('INSECURE_FILE', `The secret in ${path} cannot be read: ${message}.`)
-  }
-  try {
-    const found = fstatSync(file)
-    const mode = (found.mode & 0o777).toString(8)
-    if (!found.isFile()) throw new StormError('INSECURE_FILE', `${path} is no regular file.`)
-    if (process.platform !== 'win32' && (found.mode & 0o077) !== 0)
-      throw new StormError(
-        'INSECURE_FILE',
-        `${path} holds a secret and may be read by others (mode ${mode}): chmod 600 ${path}`,
-      )
-    return readFileSync(file, 'utf8').trim()
-  } finally {
-    closeSync(file)
   }
 }
 

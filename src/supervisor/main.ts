@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,7 @@ import { systemClock } from '../stdx/system-clock.js'
 import { Frames } from '../wire/frame.js'
 import { nodeSecrets } from '../wire/node-secrets.js'
 import { nodeText } from '../wire/node-text.js'
+import { readPrivate, readTlsPair } from '../wire/secret-files.js'
 import { dialWebSocket } from '../wire/websocket.js'
 import { ArtefactCache, type FetchArtefact } from './artefact-cache.js'
 import { SupervisorDaemon, type SupervisorLog } from './daemon.js'
@@ -193,33 +194,21 @@ function isWildcard(bind: string): boolean {
 /** The token in a copy of nimbus' `supervisor-token` file. */
 function readSecret({ secretFile, dataDir }: Config): string {
   const path = resolve(secretFile ?? join(dataDir, 'supervisor-token'))
-  let file: number | undefined
-  try {
-    // A pipe without a writer must not hold us.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    const stat = fstatSync(file)
-    if (!stat.isFile()) throw insecure(`${path} is no regular file; a copy of nimbus' file is expected there.`)
-    if ((stat.mode & 0o077) !== 0) throw insecure(`${path} holds a secret and may be read by others: chmod 600 ${path}`)
-    const token = readFileSync(file, 'utf8').trim()
-    if (token === '') throw insecure(`${path} is empty; a copy of nimbus' file is expected there.`)
-    return token
-  } catch (error) {
-    if (error instanceof StormError) throw error
-    throw invalid(`'secretFile': ${path} can't be read (${codeOf(error)}); a copy of nimbus' file is expected there.`)
-  } finally {
-    if (file !== undefined) closeSync(file)
-  }
-}
-
-function insecure(message: string): StormError {
-  return new StormError('INSECURE_FILE', message)
+  const token = readPrivate(path)
+  if (token === undefined)
+    throw invalid(`'secretFile': ${path} is not there; a copy of nimbus' file of that name is expected.`)
+  if (token === '') throw new StormError('INSECURE_FILE', `${path} is empty; a copy of nimbus' file is expected there.`)
+  return token
 }
 
 function invalid(message: string): StormError {
   return new StormError('INVALID_SETTING', message)
 }
 
-function workerTls({ tlsCert, tlsKey, tlsCa }: Config): { tls?: WorkerTls } {
+/** Where workers find it. What is wrong with it shows at the start, and not as workers that end again and again. */
+function workerTls(config: Config): { tls?: WorkerTls } {
+  readTlsPair(config)
+  const { tlsCert, tlsKey, tlsCa } = config
   const pair = tlsCert === undefined || tlsKey === undefined ? {} : { cert: resolve(tlsCert), key: resolve(tlsKey) }
   const tls = tlsCa === undefined ? pair : { ...pair, ca: resolve(tlsCa) }
   return Object.keys(tls).length === 0 ? {} : { tls }
