@@ -32,4 +32,5 @@ export const failReasons: readonly (FailReason | undefined)[] = [
 export const boltFailed = 2
 export const boltThrew = 3
 export const timedOut = 1
+export const ackerGone = 5
 export const killed = 7

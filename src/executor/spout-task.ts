@@ -4,7 +4,7 @@ import { IntRing } from '../stdx/int-ring.js'
 import { describeError } from '../stdx/describe-error.js'
 import { onRejection, promiseIn } from '../stdx/promise.js'
 import type { Spout } from '../topology/component.js'
-import { failReasons, killed, timedOut, type VerdictTarget } from './ack-target.js'
+import { ackerGone, failReasons, killed, timedOut, type VerdictTarget } from './ack-target.js'
 import type { Reports } from './reports.js'
 import type { OutputStream, Router } from './router.js'
 import { TaskSpoutCollector, type Tracking } from './spout-collector.js'
@@ -62,6 +62,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   #callingSinceMs: number | undefined
   #hasStalled = false
   #hasFailed = false
+  #hasLostAcker = false
   #idleCalls = 0
   #throwsInRow = 0
   /** When `nextTuple` is called again after it did nothing, or threw. */
@@ -141,6 +142,12 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     if (!this.queued) this.#parts.scheduler.enqueue(this)
   }
 
+  /** The acker of its trees is gone, with all that it knew of them: they cannot be acked any more. */
+  ackerLost(): void {
+    this.#hasLostAcker = true
+    if (!this.queued) this.#parts.scheduler.enqueue(this)
+  }
+
   timeoutReset(pendingSlot: number, rootLo: number, rootHi: number): void {
     // What it is to be woken for has changed, so it is stepped, which finds that out.
     if (this.#pending.resetTimeout(pendingSlot, rootLo, rootHi)) this.#parts.scheduler.enqueue(this)
@@ -157,12 +164,19 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   #step(nowMs: number): boolean {
     this.#deliverVerdicts()
     if (this.collector.doneIds.size > 0) this.#deliverDone()
+    if (this.#hasLostAcker) this.#failPending()
     if (this.#pending.size > 0) {
       this.#pending.advance(nowMs)
       while (this.#pending.expire(nowMs)) this.#failed(timedOut)
     }
     this.#warnOfStall(nowMs)
     return this.#mayCall() && nowMs >= this.#pollAtMs && this.#callNextTuple(nowMs)
+  }
+
+  /** Those that are pending now: `fail` may emit others. */
+  #failPending(): void {
+    this.#hasLostAcker = false
+    for (let left = this.#pending.size; left > 0 && this.#pending.takeAny(); left--) this.#failed(ackerGone)
   }
 
   #mayCall(): boolean {

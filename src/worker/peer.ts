@@ -38,6 +38,8 @@ export interface PeerParts {
   readonly ackTarget: (index: number) => AckTarget | undefined
   readonly dial: (worker: WorkerAssignment) => Dial
   readonly judge: (peer: LinkIdentity) => PeerVerdict
+  /** Tasks that another worker had are gone, with all that they knew. */
+  readonly tasksLost: (tasks: readonly TaskId[]) => void
   readonly wake: () => void
   readonly log: LogSink
   /** A peer that is sure of us says that we are superseded. */
@@ -63,6 +65,10 @@ export class Peer implements FrameSender {
   readonly #ackDecoder = new AckDecoder()
   /** Acker, root (two halves) of trees that lost a tuple and are still to be failed. */
   #lostRoots: number[] = []
+  /** The process that it was last. */
+  #process: LinkIdentity | undefined
+  /** There was another process before, of which `#lostRoots` are. */
+  #isReplaced = false
 
   constructor(worker: WorkerAssignment, parts: PeerParts) {
     this.worker = worker
@@ -76,8 +82,11 @@ export class Peer implements FrameSender {
       this.#reader.grant(task, total),
     )
     this.#writer = new WriterLink(parts.tools, parts.identity, {
-      up: (_, isFresh) => {
+      up: (process, isFresh) => {
         if (isFresh) for (const inbox of this.#inboxes()) inbox.restart()
+        this.#isReplaced = this.#process !== undefined && !isSame(this.#process, process)
+        this.#process = process
+        if (this.#isReplaced) parts.tasksLost(this.#tasks)
         // It is there: what it has for us need not wait until we would have looked again.
         this.#reader.callNow()
       },
@@ -128,6 +137,7 @@ export class Peer implements FrameSender {
   end(code: LinkEnd, reason: string): void {
     this.#reader.stop(code, reason)
     this.#writer.end(code, reason)
+    this.#parts.tasksLost(this.#tasks)
   }
 
   #down(direction: 'to' | 'from', code: number, reason: string): void {
@@ -164,7 +174,7 @@ export class Peer implements FrameSender {
   #failLost(): void {
     const roots = this.#lostRoots
     this.#lostRoots = []
-    const reason = this.#writer.isUp ? linkLost : workerLost
+    const reason = this.#writer.isUp && !this.#isReplaced ? linkLost : workerLost
     for (let i = 0; i < roots.length; i += 3)
       this.#parts.ackTarget(roots[i]!)?.fail(roots[i + 1]!, roots[i + 2]!, reason)
   }
@@ -176,4 +186,8 @@ export class Peer implements FrameSender {
   #inboxes() {
     return this.#parts.remote.inboxesOf(this.#tasks)
   }
+}
+
+function isSame(a: LinkIdentity, b: LinkIdentity): boolean {
+  return a.since === b.since && a.incarnation === b.incarnation
 }

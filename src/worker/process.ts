@@ -170,6 +170,7 @@ export class WorkerProcess {
       transfer,
       remote: this.#remote,
       ackTarget: (index) => this.#worker.ackTarget(index),
+      tasksLost: (tasks) => this.#worker.lost(tasks),
       dial: parts.dialPeer,
       judge: (peer) => this.#judge(peer),
       wake,

@@ -122,6 +122,14 @@ export class Worker {
     return this.#ackTargets[index]
   }
 
+  /** These tasks of another worker are gone with all that they knew: trees that ackers among them followed are failed. */
+  lost(tasks: readonly TaskId[]): void {
+    for (const spout of this.spouts) {
+      const acker = this.#ackerOf(spout.id)
+      if (acker !== undefined && tasks.includes(acker)) spout.ackerLost()
+    }
+  }
+
   activate(): void {
     for (const spout of this.spouts) spout.activate()
   }
@@ -281,13 +289,18 @@ export class Worker {
     this.#parts.loop.add(spout)
   }
 
-  /** The acker of a spout's trees: one of its own worker if there is one, so that acks of local trees stay local. */
   #tracking(spoutTask: TaskId): Tracking | null {
+    const acker = this.#ackerOf(spoutTask)
+    if (acker === undefined) return null
+    const index = this.#parts.layout.tasksOf.get(ackerId)?.indexOf(acker) ?? -1
+    return { ids: this.#ids, acker: index, ackers: this.#ackTargets }
+  }
+
+  /** The acker of a spout's trees: one of its own worker if there is one, so that acks of local trees stay local. */
+  #ackerOf(spoutTask: TaskId): TaskId | undefined {
     const all = this.#parts.layout.tasksOf.get(ackerId) ?? []
-    if (all.length === 0) return null
     const near = this.ackers.length === 0 ? all : this.ackers.map((acker) => acker.id)
-    const acker = near[spoutTask % near.length] as TaskId
-    return { ids: this.#ids, acker: all.indexOf(acker), ackers: this.#ackTargets }
+    return near[spoutTask % near.length]
   }
 
   #router(plan: Planned<unknown>) {

@@ -1,6 +1,18 @@
 // Guards: a topology over several workers is the same topology: every tuple crosses once, every tree gets its verdict.
 import { beforeAll, describe, expect, test } from 'vitest'
-import { TopologyBuilder, basicBolt, listSpout, stream, t, type Topology } from 'storm-ts'
+import {
+  TopologyBuilder,
+  basicBolt,
+  listSpout,
+  stream,
+  t,
+  type Bolt,
+  type FailReason,
+  type Spout,
+  type SpoutCollector,
+  type Topology,
+  type TopologyContext,
+} from 'storm-ts'
 import { VirtualClock } from 'storm-ts/testing'
 import { layoutOf } from '../../src/cluster/layout.js'
 import type { Assignment, WorkerAssignment, WorkerTopology } from '../../src/cluster/records.js'
@@ -55,13 +67,13 @@ interface Rig {
 }
 
 /** So many workers of one topology, on virtual time and links within this process, without a nimbus. */
-function rig(topology: Topology, workerCount: number): Rig {
+function rig(topology: Topology, workerCount: number, ackers = workerCount): Rig {
   const spec = specOf(topology)
   const clock = new VirtualClock()
   const loopback = new Loopback({ clock, delayMs: () => 1 })
   const tasks: Record<string, number> = {}
   for (const component of spec.components.values()) tasks[component.id] = component.taskCount ?? component.parallelism
-  const shape = { ackers: workerCount, tasks, executors: tasks }
+  const shape = { ackers, tasks, executors: tasks }
   const record: WorkerTopology = {
     id: 'words-1-0',
     number: 1,
@@ -167,5 +179,61 @@ describe('worker process', () => {
     running.start(1, 2)
     await running.clock.advance(100)
     expect(links().sort()).toEqual(['s:6700s:6701', 's:6701s:6700'])
+  })
+
+  describe('a worker that died', () => {
+    const Offer = stream({ id: t.number })
+
+    /** A spout task in the worker that lives emits what is offered, to bolts in both that never ack; `failed` is what it is told. */
+    function silentRig(ackers: number) {
+      const offers: number[] = []
+      const failed: string[] = []
+      class Offers implements Spout<{ default: typeof Offer }, number> {
+        readonly outputs = { default: Offer }
+        #lives = false
+        open({ workerPort }: TopologyContext): void {
+          this.#lives = workerPort === 6_701
+        }
+        nextTuple(out: SpoutCollector<{ default: typeof Offer }, number>): void {
+          const id = this.#lives ? offers.shift() : undefined
+          if (id !== undefined) out.emit({ id }, id)
+        }
+        fail(id: number, reason: FailReason): void {
+          failed.push(`${id}: ${reason}`)
+        }
+      }
+      class Silent implements Bolt<{ id: number }> {
+        execute() {}
+      }
+      const builder = new TopologyBuilder('silent')
+      const source = builder.setSpout('source', () => new Offers(), 2)
+      builder.setBolt('any', () => new Silent(), 2).allGrouping(source)
+      return { offers, failed, running: rig(builder.createTopology({ messageTimeoutMs: 600_000 }), 2, ackers) }
+    }
+
+    async function crashAndReturn({ running, offers }: ReturnType<typeof silentRig>): Promise<void> {
+      running.listening[0]?.()
+      running.workers[0]?.crashed(new Error('it crashes'))
+      await running.clock.advance(1_000)
+      offers.push(4, 5)
+      await running.clock.advance(1_000)
+      running.start(0, 2)
+      await running.clock.advance(2_000)
+    }
+
+    test('what waited for it: is failed when it is back, as lost with the worker', async () => {
+      const silent = silentRig(2)
+      await silent.running.clock.advance(1_000)
+      await crashAndReturn(silent)
+      expect(silent.failed).toEqual(['4: worker lost', '5: worker lost'])
+    })
+
+    test('the trees that its acker followed: all are failed when it is back, long before their timeout', async () => {
+      const silent = silentRig(1)
+      silent.offers.push(1, 2, 3)
+      await silent.running.clock.advance(1_000)
+      await crashAndReturn(silent)
+      expect(silent.failed).toEqual([1, 2, 3, 4, 5].map((id) => `${id}: acker lost`))
+    })
   })
 })
