@@ -10,15 +10,15 @@ import { Figures } from './figures.js'
 export interface CampaignOptions {
   readonly built: string
   readonly folder: string
-  /** Of each kind: a worker, a supervisor, nimbus. */
-  readonly kills: number
-  /** And so often all workers at once. */
-  readonly massacres: number
+  /** Who is killed, one after the other. */
+  readonly plan: readonly Victim[]
   readonly idsPerSecond: number
   /** 0: nothing is tracked, so that what a kill loses is lost. */
   readonly ackers?: number
   readonly tell: (line: string) => void
 }
+
+export type Victim = 'worker' | 'supervisor' | 'nimbus' | 'all workers'
 
 export interface Campaign extends Account {
   readonly figures: Figures
@@ -52,12 +52,7 @@ export async function campaign(options: CampaignOptions): Promise<Campaign> {
     source.start(idsPerSecond)
     const killer = new Killer(cluster, source, files, tell)
     await killer.calm()
-    for (let round = 0; round < options.kills; round++) {
-      await killer.worker(round)
-      await killer.supervisor(round)
-      await killer.nimbus()
-    }
-    for (let round = 0; round < options.massacres; round++) await killer.allWorkers()
+    for (const victim of options.plan) await killer.kill(victim)
     source.end()
     const acked = new Acked(files)
     await acked.allBelow(source.offered, ackedMsMax)
@@ -77,6 +72,8 @@ class Killer {
   readonly #files: string
   readonly #acked: Acked
   readonly #tell: (line: string) => void
+  /** How often there was one of the kind: they take turns. */
+  readonly #rounds = new Map<Victim, number>()
 
   constructor(cluster: Cluster, source: Source, files: string, tell: (line: string) => void) {
     this.#cluster = cluster
@@ -92,35 +89,33 @@ class Killer {
     await this.#acked.allBelow(this.#source.offered + 1_000, ackedMsMax)
   }
 
-  async worker(round: number): Promise<void> {
+  async kill(victim: Victim): Promise<void> {
+    const round = this.#rounds.get(victim) ?? 0
+    this.#rounds.set(victim, round + 1)
     const workers = await this.#workers()
-    const victim = workers[round % workers.length] as Worker
-    await this.#kill(`worker ${victim.supervisor}:${victim.port}`, workers, [victim], 'worker')
-  }
-
-  async allWorkers(): Promise<void> {
-    const workers = await this.#workers()
-    await this.#kill('all workers', workers, workers, 'all workers')
-  }
-
-  async supervisor(round: number): Promise<void> {
-    const daemons = this.#cluster.supervisors
-    const victim = daemons[round % daemons.length] as Daemon
-    await this.#daemon('supervisor', victim, async () => {
-      const seen = await this.#cluster.supervisorsSeen()
-      const before = seen.find(({ id }) => id === victim.name)
-      return async () => {
-        const now = (await this.#cluster.supervisorsSeen()).find(({ id }) => id === victim.name)
-        return now !== undefined && before !== undefined && now.incarnation > before.incarnation && now.isConnected
+    switch (victim) {
+      case 'worker': {
+        const worker = workers[round % workers.length] as Worker
+        return this.#kill(`worker ${worker.supervisor}:${worker.port}`, workers, [worker], victim)
       }
-    })
+      case 'all workers':
+        return this.#kill(victim, workers, workers, victim)
+      case 'supervisor': {
+        const { supervisors } = this.#cluster
+        const daemon = supervisors[round % supervisors.length] as Daemon
+        const incarnation = async () => {
+          const seen = (await this.#cluster.supervisorsSeen()).find(({ id }) => id === daemon.name)
+          return seen?.isConnected === true ? seen.incarnation : 0
+        }
+        const before = await incarnation()
+        return this.#daemon(victim, daemon, async () => (await incarnation()) > before)
+      }
+      case 'nimbus':
+        return this.#daemon(victim, this.#cluster.nimbus, () => this.#cluster.isAnswering())
+    }
   }
 
-  async nimbus(): Promise<void> {
-    await this.#daemon('nimbus', this.#cluster.nimbus, async () => () => this.#cluster.isAnswering())
-  }
-
-  async #kill(what: string, all: readonly Worker[], victims: readonly Worker[], kind: string): Promise<void> {
+  async #kill(what: string, all: readonly Worker[], victims: readonly Worker[], kind: Victim): Promise<void> {
     const offered = this.#source.offered
     const failed = failuresIn(this.#files).length
     const atMs = Date.now()
@@ -161,13 +156,8 @@ class Killer {
     )
   }
 
-  async #daemon(
-    kind: 'supervisor' | 'nimbus',
-    victim: Daemon,
-    begin: () => Promise<() => Promise<boolean>>,
-  ): Promise<void> {
+  async #daemon(kind: Victim, victim: Daemon, isBack: () => Promise<boolean>): Promise<void> {
     const workers = await this.#workers()
-    const isBack = await begin()
     const offered = this.#source.offered
     const failed = failuresIn(this.#files).length
     const atMs = Date.now()

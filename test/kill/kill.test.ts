@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { builtPackage } from '../built.js'
-import { campaign } from './campaign.js'
+import { campaign, type Victim } from './campaign.js'
 
 const kills = Number(process.env['KILLS'] ?? 3)
 const idsPerSecond = Number(process.env['IDS_PER_SECOND'] ?? 2_000)
@@ -21,8 +21,12 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe.skipIf(process.platform !== 'linux')('kill', () => {
   test('campaign: nothing is lost, nothing is acked that was not done, and all come back', async () => {
-    const massacres = Math.max(1, Math.floor(kills / 4))
-    const options = { built, folder: join(folder, 'campaign'), kills, massacres, idsPerSecond, tell }
+    const each = (times: number, victims: readonly Victim[]) => Array.from({ length: times }, () => victims).flat()
+    const plan = [
+      ...each(kills, ['worker', 'supervisor', 'nimbus']),
+      ...each(Math.max(1, Math.floor(kills / 4)), ['all workers']),
+    ]
+    const options = { built, folder: join(folder, 'campaign'), plan, idsPerSecond, tell }
     const { figures, ids, acked, missing, falselyAcked, repeats, failed, wrong } = await campaign(options)
     tell(`\nmilliseconds\n${figures.table}\n`)
     tell(`${ids} ids, ${acked} acked, ${missing.length} missing, ${falselyAcked.length} falsely acked`)
@@ -31,8 +35,9 @@ describe.skipIf(process.platform !== 'linux')('kill', () => {
   })
 
   test('checker: without ackers, what a kill loses is missed', async () => {
-    const options = { built, folder: join(folder, 'untracked'), kills: 1, massacres: 0, idsPerSecond, tell }
-    const { missing, falselyAcked } = await campaign({ ...options, ackers: 0 })
+    const plan: readonly Victim[] = ['worker']
+    const options = { built, folder: join(folder, 'untracked'), plan, idsPerSecond, tell, ackers: 0 }
+    const { missing, falselyAcked } = await campaign(options)
     tell(`without ackers: ${missing.length} missing`)
     expect(missing.length).toBeGreaterThan(0)
     expect(falselyAcked.length).toBe(missing.length)
