@@ -22,28 +22,28 @@ export function processesWith(word: string): ProcessSeen[] {
   })
 }
 
-/** Looks at them again and again, as some last for a moment only; keeps what each said of itself. */
+/** Looks at them again and again, as some last for a moment only, and keeps what each said of itself. */
 export class ProcessWatch {
-  readonly seen = new Map<number, ProcessSeen>()
+  /** By what was seen: between fork and exec a process is what its parent was, so it may be here twice. */
+  readonly #seen = new Map<string, ProcessSeen>()
   readonly #word: string
   readonly #timer: NodeJS.Timeout
 
   constructor(word: string) {
     this.#word = word
-    this.#timer = setInterval(() => this.look(), 50)
+    this.#timer = setInterval(() => this.#look(), 50)
   }
 
-  look(): void {
-    for (const one of processesWith(this.#word)) {
-      const before = this.seen.get(one.pid)
-      // Between fork and exec it is what its parent was: both count.
-      if (before?.text !== one.text)
-        this.seen.set(one.pid, { ...one, text: before === undefined ? one.text : `${before.text}\n${one.text}` })
-    }
+  get seen(): readonly ProcessSeen[] {
+    return [...this.#seen.values()]
   }
 
   end(): void {
     clearInterval(this.#timer)
+  }
+
+  #look(): void {
+    for (const one of processesWith(this.#word)) this.#seen.set(`${one.pid} ${one.text}`, one)
   }
 }
 
