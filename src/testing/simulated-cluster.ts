@@ -81,12 +81,12 @@ export class SimulatedCluster {
       times: { ...defaultTimes, ...times },
       observer,
       token: 'token of supervisors',
-      startProcess: (name, host, wallAtMs = () => 0) => {
+      startProcess: (name, host, skewMs = () => 0) => {
         const own: SimulatedProcess = new SimulatedProcess({
           timeline,
           name,
           host,
-          wallAtMs,
+          wallSkewMs: skewMs,
           onThrow: (error) => observer.threw(own, error),
         })
         return own

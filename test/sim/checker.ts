@@ -63,6 +63,36 @@ export class Checker implements WorldObserver, NetworkTap {
     this.allLogs.push(log)
   }
 
+  /** Ids that nimbus has said are killed, and those that it has said are there. */
+  readonly killed = new Set<string>()
+  readonly promised = new Set<string>()
+  /** Processes of workers may not end. */
+  isEverybodySafe = false
+  /** Processes that stood still, by name. */
+  readonly paused = new Set<string>()
+
+  /** Each living process has the connections that it should have, and no others. */
+  checkConnections(): void {
+    const { workers, machines, network } = this.cluster
+    const counts = new Map<string, number>()
+    for (const { launch } of workers)
+      if (launch !== undefined) counts.set(launch.topology.id, (counts.get(launch.topology.id) ?? 0) + 1)
+    const data = [...counts.values()].reduce((sum, count) => sum + count * (count - 1), 0)
+    const expected = data + workers.length + machines.length
+    if (network.connections.size === expected) return
+    const ends = ({ process, host, isGone }: NetworkEnd) => `${process?.name ?? host}${isGone ? ' (gone)' : ''}`
+    const list = [...network.connections].map(({ dialer, acceptor }) => `${ends(dialer)} → ${ends(acceptor)}`)
+    this.broken(`there are ${list.length} connections, and ${expected} should be: ${list.join(', ')}`)
+  }
+
+  /** What was answered holds. */
+  checkAnswers(ids: Iterable<string>): void {
+    const there = new Set(ids)
+    for (const id of this.killed) if (there.has(id)) this.broken(`${id} was said to be killed, and is there`)
+    for (const id of this.promised)
+      if (!there.has(id) && !this.killed.has(id)) this.broken(`${id} was said to be submitted, and is not there`)
+  }
+
   /** No attempt of a process that lives and was left alone for so long is still open. */
   checkVerdicts(workers: readonly WorkerView[]): void {
     const alive = new Set(workers.map(({ process }) => process.name))
@@ -130,7 +160,11 @@ export class Checker implements WorldObserver, NetworkTap {
   /** Frames that come twice: set by seeds that have them. */
   repeater: Repeater | undefined
 
+  /** Something happens to the so many-th frame from now. */
+  meddling: { readonly how: 'damage' | 'lose'; left: number } | undefined
+
   frame(frame: Uint8Array, from: NetworkEnd, to: NetworkEnd): readonly Uint8Array[] {
+    if (this.meddling !== undefined && --this.meddling.left <= 0) return this.#meddle(frame, to)
     const frames = this.repeater?.pass(frame, to) ?? [frame]
     if (frames.length > 1) {
       this.note(`a frame is repeated on ${to.connection.number}`)
@@ -162,6 +196,17 @@ export class Checker implements WorldObserver, NetworkTap {
   endRepeatedReaders(): void {
     for (const end of this.repeater?.readers ?? []) this.#endReader(end)
     this.repeater = undefined
+  }
+
+  #meddle(frame: Uint8Array, { connection }: NetworkEnd): readonly Uint8Array[] {
+    const how = this.meddling?.how
+    this.meddling = undefined
+    this.note(`a frame of type ${frame[9]} is ${how === 'lose' ? 'lost' : 'damaged'} on ${connection.number}`)
+    if (how === 'lose') return []
+    const damaged = frame.slice()
+    const at = this.cluster.rng.below(damaged.length)
+    damaged[at] = (damaged[at] as number) ^ (1 << this.cluster.rng.below(8))
+    return [damaged]
   }
 
   #endReader({ process }: NetworkEnd): void {
@@ -220,6 +265,7 @@ export class Checker implements WorldObserver, NetworkTap {
 
   /** A worker's process is gone. */
   #ended(worker: WorkerView): void {
+    if (this.isEverybodySafe) this.broken(`${worker.process.name} has ended, although nobody did anything to it`)
     const { launch, process } = worker
     const known = this.#known.get(process)
     this.#newest.delete(process)

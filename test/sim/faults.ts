@@ -14,16 +14,26 @@ export interface FaultParts {
   /** Names of topologies that may be killed, and are submitted anew then. */
   readonly mortal: readonly string[]
   readonly submit: (name: string) => void
+  /** Something happens to the so many-th frame from now. */
+  readonly meddle: (how: 'damage' | 'lose', after: number) => void
+  readonly paused: (process: string) => void
+  readonly killed: (id: string) => void
+  /** Executors that a rebalance may ask for. */
+  readonly executors: () => Record<string, number>
   /** Has nimbus write something; undefined: a rebalance does. */
   readonly change: (() => void) | undefined
 }
 
 type Act = (faults: Faults) => void
 
+/**
+ * What a fault can do harm to. `control`: to nimbus, supervisors and the links to them; no tuple fails, no worker ends.
+ * `link`: to connections between processes that live on; no tuple fails. `data`: to anything.
+ */
+export type Reach = 'control' | 'link' | 'data'
+
 /** Weighted; those of the control plane alone fail no tuple. */
-const kinds: Readonly<
-  Record<string, { readonly weight: number; readonly reach: 'control' | 'data'; readonly act: Act }>
-> = {
+const kinds: Readonly<Record<string, { readonly weight: number; readonly reach: Reach; readonly act: Act }>> = {
   'kill nimbus': { weight: 4, reach: 'control', act: (it) => it.cluster.nimbus.kill() },
   'kill nimbus in a write': { weight: 4, reach: 'control', act: (it) => it.killNimbusInWrite() },
   'pause nimbus': { weight: 3, reach: 'control', act: (it) => it.pause([it.cluster.nimbus.process], 25_000) },
@@ -52,6 +62,13 @@ const kinds: Readonly<
   'kill a topology': { weight: 3, reach: 'data', act: (it) => it.killTopology() },
 }
 
+/** By the reach of a fault: what a seed may be that has it. */
+const reaches: Readonly<Record<Reach, readonly Reach[]>> = {
+  control: ['control', 'link', 'data'],
+  link: ['link', 'data'],
+  data: ['data'],
+}
+
 /** How often those who fell are looked for. */
 const initMs = 100
 
@@ -68,10 +85,10 @@ export class Faults {
     this.cluster = parts.cluster
   }
 
-  /** One fault, of those that reach the data plane or of the others. */
-  strike(reach: 'control' | 'data' | 'all'): void {
+  /** One fault, of those that reach no further. */
+  strike(reach: Reach): void {
     const { rng, sometimes, note } = this.#parts
-    const possible = Object.entries(kinds).filter(([, kind]) => reach === 'all' || kind.reach === reach)
+    const possible = Object.entries(kinds).filter(([, kind]) => reaches[kind.reach].includes(reach))
     let left = rng.below(possible.reduce((sum, [, { weight }]) => sum + weight, 0))
     const [name, { act }] = possible.find(([, { weight }]) => (left -= weight) < 0) as (typeof possible)[number]
     note(`fault: ${name}`)
@@ -173,6 +190,7 @@ export class Faults {
     for (const one of processes) {
       if (one?.state !== 'running') continue
       one.pause()
+      this.#parts.paused(one.name)
       this.#parts.note(`${one.name} stands still for ${ms} ms`)
       if (ms > 10_000) sometimes.add('paused past the timeouts')
       this.#undo(ms, () => one.resume({ timersFirst }))
@@ -183,6 +201,17 @@ export class Faults {
     const machine = this.anyMachine()
     if (machine !== undefined)
       this.pause([machine.supervisor, ...[...machine.workers].map((worker) => worker.process)], 30_000)
+  }
+
+  pauseBoth(): void {
+    const worker = this.anyWorker()
+    const machine = this.cluster.machines.find(({ host }) => host === worker?.machine.host)
+    this.pause([worker?.process, machine?.supervisor], 30_000)
+  }
+
+  /** With one of the next frames, whoever gets it. */
+  meddle(how: 'damage' | 'lose'): void {
+    this.#parts.meddle(how, 1 + this.#parts.rng.below(100))
   }
 
   turnClock(): void {
@@ -197,9 +226,9 @@ export class Faults {
   }
 
   /** Two machines hear nothing of each other any more, or one hears nothing of the other. */
-  part(bothWays: boolean): void {
+  part(bothWays: boolean, msMax = 20_000): void {
     const [from, to] = shuffled(this.#hosts(), this.#parts.rng) as [string, string]
-    this.#stall([[from, to], ...(bothWays ? ([[to, from]] as const) : [])], this.#parts.rng.below(20_000))
+    this.#stall([[from, to], ...(bothWays ? ([[to, from]] as const) : [])], this.#parts.rng.below(msMax))
   }
 
   isolate(): void {
@@ -238,12 +267,13 @@ export class Faults {
   }
 
   killTopology(): void {
-    const { rng, mortal, submit, sometimes } = this.#parts
+    const { rng, mortal, submit, sometimes, killed } = this.#parts
     const name = this.#any(mortal)
     if (name === undefined) return
     const waitMs = rng.below(2_000)
     void this.cluster.ask({ kind: 'kill', topology: name, by: 'simulation', waitMs }).then((reply) => {
-      if (reply.kind !== 'done') return
+      if (reply.kind !== 'done' || reply.topology === undefined) return
+      killed(reply.topology.id)
       sometimes.add('topology killed')
       this.#later(waitMs + rng.below(8_000), () => {
         if (!this.#isHealed) submit(name)
@@ -261,7 +291,14 @@ export class Faults {
     const { rng, sometimes } = this.#parts
     const request =
       kind === 'rebalance'
-        ? { kind, topology, by: 'simulation', waitMs: rng.below(3_000), workers: 1 + rng.below(4) }
+        ? {
+            kind,
+            topology,
+            by: 'simulation',
+            waitMs: rng.below(3_000),
+            workers: 1 + rng.below(4),
+            ...(rng.below(2) === 0 ? {} : { executors: this.#parts.executors() }),
+          }
         : { kind, topology, by: 'simulation' }
     void this.cluster.ask(request).then((reply) => {
       this.#parts.note(`${kind}: ${reply.kind}`)

@@ -5,10 +5,10 @@ import { seededRng, type Rng } from '../../src/stdx/rng.js'
 import { SimulatedCluster } from '../../src/testing/simulated-cluster.js'
 import type { WorkerView } from '../../src/testing/simulation/world.js'
 import { Checker } from './checker.js'
-import { Faults } from './faults.js'
+import { Faults, type Reach } from './faults.js'
 import { Repeater } from './repeater.js'
 import { SourceLog } from './source-log.js'
-import { drawShape, makeTopology, partsOf, type Shape } from './topologies.js'
+import { drawExecutors, drawShape, makeTopology, partsOf, type Shape } from './topologies.js'
 import { Sometimes, Trace } from './trace.js'
 
 export interface RunOptions {
@@ -33,7 +33,7 @@ export interface RunResult {
 }
 
 /** From the end of all faults until every id is acked and everybody is where he should be. */
-const settleMsMax = 150_000
+const settleMsMax = 75_000
 const lookMs = 250
 /** Until what is emitted when nothing is wrong any more is acked. */
 const calmMsMax = 10_000
@@ -48,8 +48,8 @@ export async function runSeed(seed: number, options: RunOptions = {}): Promise<R
   return run.result
 }
 
-/** What kind of harm a seed does: none, to nimbus and supervisors alone, or any. */
-type Mode = 'none' | 'control' | 'all'
+/** What kind of harm a seed does. */
+type Mode = 'none' | Reach
 
 class Run {
   readonly #rng: Rng
@@ -68,7 +68,7 @@ class Run {
     this.#trace = new Trace(print)
     this.#checker = new Checker(this.#trace, this.#sometimes)
     const chance = rng.below(20)
-    this.#mode = chance === 0 ? 'none' : chance < 4 ? 'control' : 'all'
+    this.#mode = chance === 0 ? 'none' : chance < 3 ? 'control' : chance < 6 ? 'link' : 'data'
     this.#cluster = new SimulatedCluster(
       { seed, supervisors: 2 + rng.below(2), slots: 2 },
       { observer: this.#checker, tap: this.#checker, ...(settled === undefined ? {} : { settled }) },
@@ -95,15 +95,15 @@ class Run {
 
   async whole(): Promise<void> {
     const rng = this.#rng
-    const workers = 2 + rng.below(2)
+    const workers = 2 + rng.below(3)
     const harmMs = 8_000 + rng.below(22_000)
-    const shape = drawShape(rng, workers)
+    const shape = drawShape(rng, workers, this.#mode === 'link' ? [15_000] : [4_000, 8_000, 15_000])
     this.#setDelays()
-    if (this.#mode === 'all' && rng.below(8) === 0)
+    if (this.#mode === 'data' && rng.below(8) === 0)
       this.#checker.repeater = new Repeater(2 + rng.below(30), seededRng(rng.uint32()))
     const main = this.#submit('main', shape, idsOfMain, 1_000, harmMs + 2_000)
     const mortal = rng.below(2) === 0 ? ['other'] : []
-    const submit = (name: string) => void this.#submit(name, drawShape(rng, 1), idsOfOther, 500, harmMs)
+    const submit = (name: string) => void this.#submit(name, drawShape(rng, 1, [8_000]), idsOfOther, 500, harmMs)
     if (mortal.length > 0) submit('other')
     const note = (what: string) => this.#checker.note(what)
     const faults = new Faults({
@@ -113,23 +113,46 @@ class Run {
       note,
       mortal,
       submit,
-      change: this.#mode === 'control' ? () => void this.#submit('extra', drawShape(rng, 1), 0, 0, 0) : undefined,
+      meddle: (how, after) => (this.#checker.meddling = { how, left: after }),
+      paused: (name) => this.#checker.paused.add(name),
+      killed: (id) => this.#checker.killed.add(id),
+      executors: () => drawExecutors(rng, shape),
+      change: this.#mode !== 'data' ? () => void this.#submit('extra', drawShape(rng, 1, [8_000]), 0, 0, 0) : undefined,
     })
     note(`mode ${this.#mode}, ${JSON.stringify(shape)}`)
+    this.#checker.isEverybodySafe = this.#mode !== 'data'
     this.#start()
     faults.keepUp()
-    const times = Array.from({ length: this.#mode === 'none' ? 0 : 2 + rng.below(8) }, () => 2_500 + rng.below(harmMs))
-    for (const atMs of times)
-      this.#cluster.timeline.after(atMs, () => faults.strike(this.#mode === 'control' ? 'control' : 'all'))
+    for (const atMs of this.#drawTimes(harmMs))
+      this.#cluster.timeline.after(atMs, () => faults.strike(this.#mode === 'none' ? 'control' : this.#mode))
     await this.#advance(harmMs + 3_000)
     faults.heal()
+    this.#checker.meddling = undefined
+    this.#checker.isEverybodySafe = false
     this.#checker.endRepeatedReaders()
     note('all is healed')
     for (const { host } of this.#cluster.machines) this.#fast(host)
     await this.#settle(main)
-    await this.#advance(1.1 * (shape.options.messageTimeoutMs ?? 30_000) + 1_500)
+    const longestMs = Math.max(...this.#checker.allLogs.map(({ parts }) => parts.verdictMsMax))
+    await this.#advance(longestMs + 500)
     this.#checker.checkVerdicts(this.#cluster.workers)
+    this.#checker.checkAnswers(this.#cluster.nimbus.coordinator?.nimbus.topologies.keys() ?? [])
     await this.#beCalm(main)
+    if (this.#checker.failure === undefined) this.#checker.checkConnections()
+  }
+
+  /** When faults come: often one upon the other, seldom very many. */
+  #drawTimes(harmMs: number): number[] {
+    const rng = this.#rng
+    if (this.#mode === 'none') return []
+    const times: number[] = []
+    const count = rng.below(4) === 0 ? 10 + rng.below(15) : 2 + rng.below(8)
+    for (let i = 0; i < count; i++) {
+      const before = times.at(-1)
+      const isNear = before !== undefined && rng.below(3) === 0
+      times.push(isNear ? Math.min(harmMs, before + rng.below(400)) : 2_500 + rng.below(harmMs - 2_500))
+    }
+    return times
   }
 
   /** Everybody starts, in any order. */
@@ -146,16 +169,23 @@ class Run {
       topology: name,
       parts: partsOf(shape),
       mayRepeat: this.#checker.repeater !== undefined,
-      mayFail: this.#mode === 'all',
+      mayFail: this.#mode === 'data',
+      verdictMsMax: 1.1 * (shape.options.messageTimeoutMs ?? 30_000) + 1_000,
+      hasStoodStill: (name) => checker.paused.has(name),
       nowMs: () => cluster.nowMs,
       note: (line) => checker.note(line),
       broken: (what) => checker.broken(what),
     })
-    for (let i = 0; i < ids; i++) log.availableAtMs.push(cluster.nowMs + fromMs + ((toMs - fromMs) * i) / ids)
+    // One by one, or so many at once.
+    const burst = this.#rng.below(2) === 0 ? 1 : 10 + this.#rng.below(40)
+    for (let i = 0; i < ids; i++)
+      log.availableAtMs.push(cluster.nowMs + fromMs + ((toMs - fromMs) * (i - (i % burst))) / ids)
     checker.addLog(name, log)
     const parts = { name, shape, log, sometimes: this.#sometimes, rng: this.#rng, nowMs: () => cluster.nowMs }
     const source = (worker: WorkerView | undefined) => makeTopology(parts, worker)
-    void cluster.submit(source, { name, options: shape.options as JsonObject })
+    void cluster.submit(source, { name, options: shape.options as JsonObject }).then((reply) => {
+      if (reply.kind === 'done' && reply.topology !== undefined) checker.promised.add(reply.topology.id)
+    })
     return log
   }
 
@@ -164,7 +194,7 @@ class Run {
     const { machines, network, nimbus } = this.#cluster
     const hosts = [...machines.map(({ host }) => host), nimbus.host]
     const isSlow = rng.below(5) === 0
-    const hasSpikes = this.#mode === 'all' && rng.below(6) === 0
+    const hasSpikes = this.#mode === 'data' && rng.below(6) === 0
     for (const from of hosts)
       for (const to of hosts)
         if (from !== to)

@@ -19,6 +19,9 @@ export interface LogParts {
   readonly mayRepeat: boolean
   /** Whether an attempt may fail although no user code says so. */
   readonly mayFail: boolean
+  /** A verdict comes within so many ms, unless the process stood still. */
+  readonly verdictMsMax: number
+  readonly hasStoodStill: (process: string) => boolean
   readonly nowMs: () => number
   readonly note: (line: string) => void
   readonly broken: (what: string) => void
@@ -114,6 +117,9 @@ export class SourceLog {
         `${this.parts.topology}: attempt ${number} is told ${verdict}, and was told ${attempt.verdict} before`,
       )
     attempt.verdict = verdict
+    const ms = this.parts.nowMs() - attempt.atMs
+    if (ms > this.parts.verdictMsMax && !this.parts.hasStoodStill(attempt.process))
+      this.parts.broken(`${this.parts.topology}: the verdict ${verdict} on attempt ${number} comes after ${ms} ms`)
     this.#open.set(attempt.task, this.openOf(attempt.task) - 1)
     this.#note(`${verdict} ${number}`)
     return attempt

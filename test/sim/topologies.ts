@@ -22,14 +22,20 @@ export interface Shape {
   readonly kind: (typeof kinds)[number]
   /** Children of one tuple, of a fan; tasks of the sink, when it gets all. */
   readonly width: number
-  readonly spouts: number
-  readonly middles: number
-  readonly sinks: number
+  /** Tasks, and the executors that have them. */
+  readonly spouts: Parallelism
+  readonly middles: Parallelism
+  readonly sinks: Parallelism
   readonly options: Partial<TopologyOptions>
   /** A sink takes so long for a tuple; 0: no time. */
   readonly sinkMs: number
   /** One in so many tuples is failed, or thrown over, by a bolt; 0: none. */
   readonly failEvery: number
+}
+
+interface Parallelism {
+  readonly tasks: number
+  readonly executors: number
 }
 
 const kinds = ['chain', 'fan', 'diamond', 'join', 'all', 'keys'] as const
@@ -41,32 +47,46 @@ interface ItemValues {
   readonly part: number
 }
 
-export function drawShape(rng: Rng, workers: number): Shape {
+export function drawShape(rng: Rng, workers: number, timeouts: readonly number[]): Shape {
   const kind = kinds[rng.below(kinds.length)] as Shape['kind']
   const oneOf = <T>(list: readonly T[]) => list[rng.below(list.length)] as T
   return {
     kind,
     width: 1 + rng.below(4),
-    spouts: 1 + rng.below(2),
-    middles: 1 + rng.below(3),
-    sinks: 1 + rng.below(3),
+    spouts: drawParallelism(rng, 2),
+    middles: drawParallelism(rng, 4),
+    sinks: drawParallelism(rng, 4),
     options: {
       workers,
       ackers: 1 + rng.below(workers),
-      messageTimeoutMs: oneOf([4_000, 8_000, 15_000]),
+      messageTimeoutMs: oneOf(timeouts),
       maxSpoutPending: oneOf([3, 20, 1_000]),
       inboxLimit: oneOf([1, 2, 8, 1_024]),
+      concurrency: oneOf([1, 1, 3]),
     },
     sinkMs: oneOf([0, 0, 1, 15]),
     failEvery: oneOf([0, 0, 40]),
   }
 }
 
+function drawParallelism(rng: Rng, max: number): Parallelism {
+  const tasks = 1 + rng.below(max)
+  return { tasks, executors: 1 + rng.below(tasks) }
+}
+
+/** Executors of each component, as a rebalance may ask for them. */
+export function drawExecutors(rng: Rng, { kind, spouts, middles, sinks }: Shape): Record<string, number> {
+  const some = ({ tasks }: Parallelism) => 1 + rng.below(tasks)
+  const between =
+    kind === 'all' ? {} : kind === 'diamond' ? { left: some(middles), right: some(middles) } : { middle: some(middles) }
+  return { source: some(spouts), ...between, sink: some(sinks) }
+}
+
 /** The parts of a tree that reach a sink. */
 export function partsOf({ kind, width, sinks }: Shape): number {
   if (kind === 'fan') return width
   if (kind === 'diamond') return 2
-  return kind === 'all' ? sinks : 1
+  return kind === 'all' ? sinks.tasks : 1
 }
 
 export interface TopologyParts {
@@ -85,44 +105,32 @@ export function makeTopology(parts: TopologyParts, worker: WorkerView | undefine
   const sleep = (ms: number) => new Promise<void>((resolve) => void worker?.process.clock.after(ms, resolve))
   const builder = new TopologyBuilder(name)
   const process = worker?.process.name ?? ''
-  const source = builder.setSpout('source', () => new Source(parts, process), spouts)
-  const sink = () => new Sink(parts, process, sleep)
-  const middle =
-    (part: number, width = 1) =>
-    () =>
-      new Middle(parts, part, width)
+  const source = builder.setSpout('source', () => new Source(parts, process), spouts.executors).tasks(spouts.tasks)
+  const sink = builder.setBolt('sink', () => new Sink(parts, process, sleep), sinks.executors).tasks(sinks.tasks)
+  const middle = (id: string, part: number, width = 1) =>
+    builder.setBolt(id, () => new Middle(parts, part, width), middles.executors).tasks(middles.tasks)
   switch (kind) {
     case 'chain':
-      builder
-        .setBolt('sink', sink, sinks)
-        .shuffleGrouping(builder.setBolt('middle', middle(0), middles).shuffleGrouping(source))
+      sink.shuffleGrouping(middle('middle', 0).shuffleGrouping(source))
       break
     case 'keys':
-      builder
-        .setBolt('sink', sink, sinks)
-        .fieldsGrouping(builder.setBolt('middle', middle(0), middles).localOrShuffleGrouping(source), ['attempt'])
+      sink.fieldsGrouping(middle('middle', 0).localOrShuffleGrouping(source), ['attempt'])
       break
     case 'fan':
-      builder
-        .setBolt('sink', sink, sinks)
-        .shuffleGrouping(builder.setBolt('middle', middle(0, shape.width), middles).shuffleGrouping(source))
+      sink.shuffleGrouping(middle('middle', 0, shape.width).shuffleGrouping(source))
       break
-    case 'diamond': {
-      const left = builder.setBolt('left', middle(0), middles).shuffleGrouping(source)
-      const right = builder.setBolt('right', middle(1), middles).shuffleGrouping(source)
-      builder.setBolt('sink', sink, sinks).shuffleGrouping(left).fieldsGrouping(right, ['attempt'])
+    case 'diamond':
+      sink
+        .shuffleGrouping(middle('left', 0).shuffleGrouping(source))
+        .fieldsGrouping(middle('right', 1).shuffleGrouping(source), ['attempt'])
+      break
+    case 'join': {
+      const joiner = builder.setBolt('middle', () => new Joiner(), middles.executors).tasks(middles.tasks)
+      sink.shuffleGrouping(joiner.tick(200).shuffleGrouping(source))
       break
     }
-    case 'join':
-      builder.setBolt('sink', sink, sinks).shuffleGrouping(
-        builder
-          .setBolt('middle', () => new Joiner(), middles)
-          .tick(200)
-          .shuffleGrouping(source),
-      )
-      break
     case 'all':
-      builder.setBolt('sink', sink, sinks).allGrouping(source)
+      sink.allGrouping(source)
   }
   return builder.createTopology(shape.options)
 }

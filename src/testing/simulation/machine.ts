@@ -33,7 +33,7 @@ export class Machine implements ProcessTable, MachineView {
   adopted = 0
   /** How far its time of day is off. */
   wallSkewMs = 0
-  readonly wallAtMs = () => this.wallSkewMs
+  readonly skewMs = () => this.wallSkewMs
   /** The supervisor dies at the so many-th change of its disk from now; 0: it does not. */
   dieAtWrite = 0
   readonly #world: World
@@ -57,7 +57,7 @@ export class Machine implements ProcessTable, MachineView {
     const { rng, observer, network, secrets, text, token, times, timeline } = this.#world
     const incarnation = Number(disk.read('supervisor.json') ?? 0) + 1
     disk.write('supervisor.json', String(incarnation), { isSynced: true })
-    const own = this.#world.startProcess(`supervisor ${host} #${incarnation}`, host, this.wallAtMs)
+    const own = this.#world.startProcess(`supervisor ${host} #${incarnation}`, host, this.skewMs)
     this.supervisor = own
     observer.note(`${own.name} starts`)
     const slots = new SlotDisk(disk, () => this.#mayDie(own))

@@ -152,7 +152,8 @@ export class Connection {
     const { network, acceptor, dialer, address } = this
     if (network.isDown(acceptor.host)) return
     const listener = network.listenerAt(address)
-    if (listener === undefined) {
+    // The machine may have lost its power meanwhile.
+    if (listener === undefined || acceptor.isGone) {
       acceptor.put({ kind: 'reset', reason: 'nobody listens there' })
       return
     }

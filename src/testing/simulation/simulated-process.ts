@@ -7,11 +7,14 @@ export interface ProcessOptions {
   readonly name: string
   /** The machine that it runs on. */
   readonly host: string
-  /** Milliseconds since 1970 that the machine believes it to be, at time 0 of the world. */
-  readonly wallAtMs: () => number
+  /** How far the machine's time of day is off. */
+  readonly wallSkewMs: () => number
   /** Something threw that nobody caught: in a real process its end. */
   readonly onThrow: (error: unknown) => void
 }
+
+/** When the world begins, in milliseconds since 1970. */
+const beginningMs = 1_800_000_000_000
 
 type ProcessState = 'running' | 'paused' | 'ended'
 
@@ -37,7 +40,7 @@ export class SimulatedProcess {
   #kept: Kept[] = []
   #isCatchingUp = false
 
-  constructor({ timeline, name, host, wallAtMs, onThrow }: ProcessOptions) {
+  constructor({ timeline, name, host, wallSkewMs, onThrow }: ProcessOptions) {
     this.#timeline = timeline
     this.name = name
     this.host = host
@@ -45,7 +48,7 @@ export class SimulatedProcess {
     const startedAtMs = timeline.nowMs
     this.clock = {
       now: () => timeline.nowMs - startedAtMs,
-      wall: () => Math.floor(wallAtMs() + timeline.nowMs),
+      wall: () => Math.floor(beginningMs + wallSkewMs() + timeline.nowMs),
       after: (delayMs, callback) => this.#after(delayMs, callback),
       soon: (callback) => void this.#after(0, callback),
       yield: (callback) => void this.#after(1, callback),

@@ -45,7 +45,7 @@ export class SimulatedWorker implements WorkerView {
     this.port = port
     this.#launchPath = launchPath
     this.mark = { pid, startTime: `start ${pid}` }
-    this.process = world.startProcess(`${machine.host}:${port} #${pid}`, machine.host, machine.wallAtMs)
+    this.process = world.startProcess(`${machine.host}:${port} #${pid}`, machine.host, machine.skewMs)
     const { clock } = this.process
     clock.after(within(bootMs, world.rng), () => {
       const text = machine.disk.read(launchPath)

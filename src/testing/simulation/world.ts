@@ -26,7 +26,7 @@ export interface MachineView {
   readonly disk: SimulatedDisk
   /** Those that live. */
   readonly workers: ReadonlySet<WorkerView>
-  readonly wallAtMs: () => number
+  readonly skewMs: () => number
 }
 
 /** Times of machines, each between two bounds in ms. */
@@ -66,7 +66,7 @@ export interface World {
   readonly observer: WorldObserver
   /** The token of supervisors. */
   readonly token: string
-  startProcess(name: string, host: string, wallAtMs?: () => number): SimulatedProcess
+  startProcess(name: string, host: string, skewMs?: () => number): SimulatedProcess
   /** What the artefact of a topology holds, as a worker loads it. */
   load(topology: WorkerTopology, worker: WorkerView): TopologySpec
 }
