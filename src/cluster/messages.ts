@@ -317,8 +317,13 @@ function checkProtocol(value: unknown, sender: string): void {
   )
 }
 
+/** What of a `ZodError` is looked at: declarations that others read should not need zod's. */
+interface Issues {
+  readonly issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[]
+}
+
 /** The first thing that a shape did not find as expected: the path to it, and what it says. */
-export function firstIssue(error: z.ZodError): { readonly where: string; readonly wrong: string } {
+export function firstIssue(error: Issues): { readonly where: string; readonly wrong: string } {
   const issue = error.issues[0]
   return { where: (issue?.path ?? []).map(String).join('.'), wrong: issue?.message ?? 'not as expected' }
 }

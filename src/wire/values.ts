@@ -1,3 +1,5 @@
+// Named here, as not every compilation of this file takes in all files beside it.
+/// <reference path="./msgpackr-no-eval.d.ts" />
 import { Packr } from 'msgpackr/index-no-eval'
 import { StormError } from '../errors.js'
 import { describeValue } from '../stdx/describe-error.js'
