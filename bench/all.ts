@@ -21,7 +21,7 @@ const peerWarmup = ['--warmup', '20']
 const ends: Readonly<Partial<Record<AxisName, readonly number[]>>> = {
   pending: [100, 60_000],
   executors: [1, 128],
-  fanout: [10, 1, 1_000],
+  fanout: [1, 10, 1_000],
   depth: [1, 32],
 }
 

@@ -51,7 +51,7 @@ export const axes = {
   fanout: {
     title: 'T4, for each child',
     unit: 'children of a spout tuple',
-    points: [10, 1, 100, 1_000],
+    points: [1, 10, 100, 1_000],
     args: (n) => ['--topology', 'T4', '--fanout', `${n}`],
     // The tuple itself is executed, too.
     per: (n) => n + 1,
