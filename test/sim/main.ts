@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Report } from './report.js'
 import { runSeed, type RunResult } from './run.js'
+import { settledByTicks } from './ticks.js'
 
 const { values: flags } = parseArgs({
   options: {
@@ -18,18 +19,6 @@ const { values: flags } = parseArgs({
     first: { type: 'boolean', default: false },
   },
 })
-
-/** Calls back when all promises were followed: a tick that is asked for by a promise comes after all of them. */
-function settledByTicks(): (callback: () => void) => void {
-  let waiting: (() => void) | undefined
-  const resolved = Promise.resolve()
-  const call = () => waiting?.()
-  const tick = () => process.nextTick(call)
-  return (callback) => {
-    waiting = callback
-    void resolved.then(tick)
-  }
-}
 
 const run = (seed: number, print?: (line: string) => void) =>
   runSeed(seed, { settled: settledByTicks(), ...(print === undefined ? {} : { print }) })

@@ -1,7 +1,7 @@
 import type { RunResult } from './run.js'
 
 /** What has to happen sometimes, or else the worlds are too kind to show anything. */
-export const shouldHappen = [
+const shouldHappen = [
   'acker died with open roots',
   'ack before init',
   'fence hit',
