@@ -23,7 +23,7 @@ export async function ask(
   const response = await fetch(urlIn(dataDir) + path, {
     ...init,
     headers: { authorization, ...(init.headers as Record<string, string> | undefined) },
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(120_000),
   })
   const text = await response.text()
   const isJson = response.headers.get('content-type') === 'application/json'
