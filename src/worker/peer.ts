@@ -82,10 +82,10 @@ export class Peer implements FrameSender {
       this.#reader.grant(task, total),
     )
     this.#writer = new WriterLink(parts.tools, parts.identity, {
-      up: (process, isFresh) => {
+      up: (identity, isFresh) => {
         if (isFresh) for (const inbox of this.#inboxes()) inbox.restart()
-        this.#isReplaced = this.#process !== undefined && !isSame(this.#process, process)
-        this.#process = process
+        this.#isReplaced = this.#process !== undefined && !isSame(this.#process, identity)
+        this.#process = identity
         if (this.#isReplaced) parts.tasksLost(this.#tasks)
         // It is there: what it has for us need not wait until we would have looked again.
         this.#reader.callNow()
