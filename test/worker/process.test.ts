@@ -15,11 +15,16 @@ import {
 } from 'storm-ts'
 import { VirtualClock } from 'storm-ts/testing'
 import { layoutOf } from '../../src/cluster/layout.js'
+import type { ToWorker } from '../../src/cluster/messages.js'
 import type { Assignment, WorkerAssignment, WorkerTopology } from '../../src/cluster/records.js'
 import { loadKeyHash, type KeyHash } from '../../src/grouping/hash.js'
 import { placeExecutors } from '../../src/nimbus/scheduler.js'
 import { seededRng } from '../../src/stdx/rng.js'
 import { specOf } from '../../src/topology/topology.js'
+import { Acceptor } from '../../src/wire/acceptor.js'
+import { admitControl } from '../../src/wire/control.js'
+import { Frames } from '../../src/wire/frame.js'
+import type { LinkIdentity } from '../../src/wire/handshake.js'
 import { Loopback } from '../../src/wire/loopback.js'
 import { deriveKey, nodeSecrets } from '../../src/wire/node-secrets.js'
 import { plainText } from '../../src/wire/text.js'
@@ -59,6 +64,7 @@ function wordTopology(lines: number) {
 
 interface Rig {
   readonly clock: VirtualClock
+  readonly assignment: Assignment
   readonly loopback: Loopback
   readonly workers: (WorkerProcess | undefined)[]
   readonly ends: (ProcessEnd | undefined)[][]
@@ -96,6 +102,7 @@ function rig(topology: Topology, workerCount: number, ackers = workerCount): Rig
   const secret = new Uint8Array(32)
   const running: Rig = {
     clock,
+    assignment,
     loopback,
     workers: [],
     ends: workers.map(() => []),
@@ -234,6 +241,65 @@ describe('worker process', () => {
       await silent.running.clock.advance(1_000)
       await crashAndReturn(silent)
       expect(silent.failed).toEqual([1, 2, 3, 4, 5].map((id) => `${id}: acker lost`))
+    })
+  })
+
+  describe('superseded', () => {
+    /** A worker whose nimbus says these things, and what becomes of it: the ends of its components and its own. */
+    async function told(...messages: readonly ((assignment: Assignment) => ToWorker)[]) {
+      const said: string[] = []
+      const builder = new TopologyBuilder('ending')
+      const none = builder.setSpout('none', () => ({
+        outputs: { default: Word },
+        nextTuple() {},
+        close: () => void said.push('closed'),
+      }))
+      builder
+        .setBolt('sink', () => ({ execute() {}, cleanup: () => void said.push('cleaned up') }))
+        .shuffleGrouping(none)
+      const running = rig(builder.createTopology(), 1)
+      const { assignment } = running
+      const nimbus: LinkIdentity = {
+        role: 'nimbus',
+        topology: '',
+        topologyNumber: 0,
+        supervisor: '',
+        port: 0,
+        since: 0,
+        incarnation: 1,
+      }
+      const tools = { frames: new Frames(), clock: running.clock }
+      const acceptor = new Acceptor({
+        tools,
+        secrets: nodeSecrets(),
+        purpose: 'control',
+        identity: nimbus,
+        keyOf: () => deriveKey(new Uint8Array(32), 'control'),
+        admit: () =>
+          admitControl(tools, plainText(), (link) => ({
+            received(message) {
+              if ((message as { kind: string }).kind !== 'hello') return
+              for (const say of messages) link.send(say(assignment))
+            },
+            closed() {},
+          })),
+        unwanted() {},
+      })
+      running.loopback.listen('nimbus', (carrier, from) => acceptor.accept(carrier, from))
+      await running.clock.advance(10_000)
+      return [...said, ...running.ends.flat().map((end) => end?.code)]
+    }
+    const topology =
+      (isActive: boolean): ((assignment: Assignment) => ToWorker) =>
+      (assignment) => ({ kind: 'topology', fence: 1, assignment, isActive, status: isActive ? 'ACTIVE' : 'KILLED' })
+    const fenced = (): ToWorker => ({ kind: 'fenced', reason: 'the topology is gone' })
+
+    test('at rest, before the end of its topology: it ends its components first', async () => {
+      expect(await told(topology(false), fenced)).toEqual(['closed', 'cleaned up', 'FENCED'])
+    })
+
+    test('at work: it ends at once, as another does its work by now', async () => {
+      expect(await told(topology(true), fenced)).toEqual(['FENCED'])
     })
   })
 })
