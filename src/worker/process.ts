@@ -175,7 +175,7 @@ export class WorkerProcess {
       judge: (peer) => this.#judge(peer),
       wake,
       log,
-      fenced: (reason) => this.#end({ code: 'FENCED', message: `a peer says: ${reason}` }),
+      fenced: (reason) => this.#superseded(`a peer says: ${reason}`),
     }
     this.#acceptor = new Acceptor({
       tools: this.#tools,
@@ -188,10 +188,7 @@ export class WorkerProcess {
         log.write('warn', `a data link of ${address} is refused: ${reason} (${code})`, {}),
       unwanted: (peer, verdict) => {
         if (verdict === 'fenced')
-          this.#end({
-            code: 'FENCED',
-            message: `worker ${peer.supervisor}:${peer.port} says that this one is superseded`,
-          })
+          this.#superseded(`worker ${peer.supervisor}:${peer.port} says that this one is superseded`)
       },
     })
     this.#nimbus = new NimbusCalls({
@@ -241,14 +238,7 @@ export class WorkerProcess {
 
   /** Asked to end: takes no input any more, ends its components, sends what is to be sent. `onEnd` follows. */
   async stop(): Promise<void> {
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#cancelBeat()
-    this.#worker.deactivate()
-    await this.#worker.close()
-    for (const peer of this.#peers.values()) peer.outbox.flush()
-    this.#leave('it was stopped')
-    this.#parts.onEnd(undefined)
+    if (await this.#endComponents()) this.#leave('it was stopped', undefined)
   }
 
   /** User code did what no process survives: an error that nobody caught. */
@@ -295,7 +285,7 @@ export class WorkerProcess {
     if (message.kind === 'topology') {
       this.#follow(message.assignment)
       this.#setActive(message.isActive)
-    } else if (message.kind === 'fenced') this.#end({ code: 'FENCED', message: `nimbus says: ${message.reason}` })
+    } else if (message.kind === 'fenced') this.#superseded(`nimbus says: ${message.reason}`)
     else this.#parts.log.write('warn', `nimbus refuses this worker: ${message.message} (${message.code})`, {})
   }
 
@@ -312,10 +302,7 @@ export class WorkerProcess {
     if (assignment.generation <= this.#assignment.generation) return
     const own = workerIn(assignment, this.#parts.launch.slot)
     if (own?.since !== this.#parts.launch.since) {
-      this.#end({
-        code: 'FENCED',
-        message: `generation ${assignment.generation} of the assignment has other executors in this slot`,
-      })
+      this.#superseded(`generation ${assignment.generation} of the assignment has other executors in this slot`)
       return
     }
     this.#assignment = assignment
@@ -431,22 +418,52 @@ export class WorkerProcess {
     this.#nimbus.send(message)
   }
 
+  /**
+   * Another does its work from now on, or nobody: it ends. At rest, as before a move or the end of its topology, it ends
+   * its components in order, too; at work it must not, as what it does is not wanted any more.
+   */
+  #superseded(message: string): void {
+    const end = { code: 'FENCED', message }
+    if (this.#isActive) {
+      this.#end(end)
+      return
+    }
+    this.#nimbus.stop(message)
+    void this.#endComponents().then((isFirst) => {
+      if (isFirst) this.#tellEnd(end)
+    })
+  }
+
+  /** Takes no input any more, and sends what is to be sent. False: it ends already. */
+  async #endComponents(): Promise<boolean> {
+    if (this.#isOver) return false
+    this.#isOver = true
+    this.#cancelBeat()
+    this.#worker.deactivate()
+    await this.#worker.close()
+    for (const peer of this.#peers.values()) peer.outbox.flush()
+    return true
+  }
+
   #end(end: ProcessEnd): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#cancelBeat()
-    this.#parts.log.write('error', `this worker ends: ${end.message} (${end.code})`, {})
-    this.#parts.beat({ ...this.#nextBeat(), isReady: this.#isReady, error: end })
-    this.#loop.stop()
-    this.#leave(end.message)
-    this.#parts.onEnd(end)
+    this.#tellEnd(end)
   }
 
-  #leave(reason: string): void {
+  #tellEnd(end: ProcessEnd): void {
+    this.#parts.log.write('error', `this worker ends: ${end.message} (${end.code})`, {})
+    this.#parts.beat({ ...this.#nextBeat(), isReady: this.#isReady, error: end })
+    this.#leave(end.message, end)
+  }
+
+  #leave(reason: string, end: ProcessEnd | undefined): void {
     this.#loop.stop()
     this.#acceptor.close()
     this.#nimbus.stop(reason)
     for (const peer of this.#peers.values()) peer.end(LinkEnd.leaving, 'this worker ends')
+    this.#parts.onEnd(end)
   }
 }
 
