@@ -29,6 +29,7 @@ export interface WorkerSeen {
   readonly pid?: number
   readonly incarnation?: number
   readonly restarts: number
+  readonly uptimeMs?: number
   readonly tasks: readonly (readonly [number, number])[]
 }
 

@@ -96,6 +96,7 @@ class Killer {
     switch (victim) {
       case 'worker': {
         const worker = workers[round % workers.length] as Worker
+        await this.#healthy(worker)
         return this.#kill(`worker ${worker.supervisor}:${worker.port}`, workers, [worker], victim)
       }
       case 'all workers':
@@ -113,6 +114,12 @@ class Killer {
       case 'nimbus':
         return this.#daemon(victim, this.#cluster.nimbus, () => this.#cluster.isAnswering())
     }
+  }
+
+  /** A worker that dies again within a minute is started after a pause, which is not what is measured here. */
+  async #healthy({ incarnation, uptimeMs }: Worker): Promise<void> {
+    const waitMs = incarnation === 1 ? 0 : 61_000 - uptimeMs
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
   }
 
   async #kill(what: string, all: readonly Worker[], victims: readonly Worker[], kind: Victim): Promise<void> {

@@ -24,7 +24,7 @@ describe.skipIf(process.platform !== 'linux')('kill', () => {
     const each = (times: number, victims: readonly Victim[]) => Array.from({ length: times }, () => victims).flat()
     const plan = [
       ...each(kills, ['worker', 'supervisor', 'nimbus']),
-      ...each(Math.max(1, Math.floor(kills / 4)), ['all workers']),
+      ...each(Math.max(1, Math.floor(kills / 10)), ['all workers']),
     ]
     const options = { built, folder: join(folder, 'campaign'), plan, idsPerSecond, tell }
     const { figures, ids, acked, missing, falselyAcked, repeats, failed, wrong } = await campaign(options)
