@@ -50,6 +50,18 @@ function exit(code: number): void {
   }, farewellMs)
 }
 
+let lastMemory = { rssBytes: 0, heapBytes: 0 }
+
+function memory(): typeof lastMemory {
+  try {
+    const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage()
+    lastMemory = { rssBytes, heapBytes }
+  } catch {
+    // User code has all the files open that this process may: what was seen last has to do.
+  }
+  return lastMemory
+}
+
 /** Before there is a WorkerProcess that could say it. */
 function fail(error: unknown): void {
   const code = error instanceof StormError ? error.code : errorCode(error)
@@ -99,10 +111,7 @@ async function run(): Promise<void> {
     dialPeer: ({ host, slot: { port } }) =>
       dialWebSocket(`${shown === undefined ? 'ws' : 'wss'}://${host}:${port}/link/data`, checked),
     dialNimbus: dialWebSocket(`${launch.nimbusUrl.replace(/^http/, 'ws').replace(/\/$/, '')}/link/worker`, checked),
-    memory() {
-      const { rss: rssBytes, heapUsed: heapBytes } = process.memoryUsage()
-      return { rssBytes, heapBytes }
-    },
+    memory,
     beat,
     note: { set: (task) => Atomics.store(notes, NoteCell.task, task) },
     onEnd: (end) => exit(exitCodeOf(end)),

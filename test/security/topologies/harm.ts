@@ -64,7 +64,7 @@ const once: Record<string, () => void> = {
 }
 /** Done with every tuple. */
 const always: Record<string, () => void> = {
-  buffers: () => void kept.push(Buffer.alloc(32 * 2 ** 20, 1)),
+  buffers: () => void kept.push(Buffer.alloc(8 * 2 ** 20, 1)),
   lines() {
     console.log('a line of fifty megabytes', 'x'.repeat(50e6))
     for (let i = 0; i < 3_000; i++) console.log(`\u001b[2J\u0007 \u202e${i}\u0000`, 'y'.repeat(300))
