@@ -16,6 +16,7 @@ export interface FaultParts {
   readonly submit: (name: string) => void
   /** Something happens to the so many-th frame from now. */
   readonly meddle: (how: 'damage' | 'lose', after: number) => void
+  readonly failStarts: (count: number) => void
   readonly paused: (process: string) => void
   readonly killed: (id: string) => void
   /** Executors that a rebalance may ask for. */
@@ -36,14 +37,19 @@ export type Reach = 'control' | 'link' | 'data'
 const kinds: Readonly<Record<string, { readonly weight: number; readonly reach: Reach; readonly act: Act }>> = {
   'kill nimbus': { weight: 4, reach: 'control', act: (it) => it.cluster.nimbus.kill() },
   'kill nimbus in a write': { weight: 4, reach: 'control', act: (it) => it.killNimbusInWrite() },
+  'end nimbus in order': { weight: 1, reach: 'control', act: (it) => it.cluster.nimbus.close() },
   'pause nimbus': { weight: 3, reach: 'control', act: (it) => it.pause([it.cluster.nimbus.process], 25_000) },
   'fill the disk of nimbus': { weight: 2, reach: 'control', act: (it) => it.fillDisk() },
   'kill a supervisor': { weight: 5, reach: 'control', act: (it) => it.anyMachine()?.killSupervisor() },
+  'end a supervisor in order': { weight: 1, reach: 'control', act: (it) => it.endSupervisor('leave') },
+  'end a supervisor and its workers': { weight: 1, reach: 'data', act: (it) => it.endSupervisor('stop') },
   'pause a supervisor': { weight: 3, reach: 'control', act: (it) => it.pause([it.anyMachine()?.supervisor], 25_000) },
   'turn a wall clock': { weight: 1, reach: 'control', act: (it) => it.turnClock() },
   'cut a control link': { weight: 3, reach: 'control', act: (it) => it.cut((to) => to.startsWith('nimbus')) },
   'kill a worker': { weight: 8, reach: 'data', act: (it) => it.killWorkers(1) },
   'kill all workers': { weight: 2, reach: 'data', act: (it) => it.killWorkers(Infinity) },
+  'user code exits': { weight: 2, reach: 'data', act: (it) => it.anyWorker()?.exit({ exitCode: 7 }) },
+  'components do not begin': { weight: 2, reach: 'data', act: (it) => it.failStarts() },
   'stop a worker': { weight: 1, reach: 'data', act: (it) => it.anyWorker()?.signal('SIGTERM') },
   'kill a worker and its supervisor': { weight: 2, reach: 'data', act: (it) => it.killBoth() },
   'a supervisor dies at a write': { weight: 3, reach: 'data', act: (it) => it.dieAtWrite() },
@@ -103,7 +109,8 @@ export class Faults {
     const restart = (who: object, start: () => void) => {
       if (this.#restarting.has(who)) return
       this.#restarting.add(who)
-      const delayMs = rng.below(6) === 0 ? 2_000 + rng.below(23_000) : 20 + rng.below(2_000)
+      const isLong = !this.#isHealed && rng.below(6) === 0
+      const delayMs = isLong ? 2_000 + rng.below(23_000) : 20 + rng.below(2_000)
       this.#later(delayMs, () => {
         this.#restarting.delete(who)
         start()
@@ -112,7 +119,7 @@ export class Faults {
     if (cluster.nimbus.process === undefined) restart(cluster.nimbus, () => cluster.nimbus.start())
     for (const machine of cluster.machines)
       if (machine.isUp && machine.supervisor === undefined) restart(machine, () => machine.startSupervisor())
-    if (!this.#isHealed) cluster.timeline.after(initMs, () => this.keepUp())
+    cluster.timeline.after(initMs, () => this.keepUp())
   }
 
   /** All harm ends, and all who fell are there again. */
@@ -154,6 +161,18 @@ export class Faults {
     if (worker === undefined) return
     this.cluster.machines.find(({ host }) => host === worker.machine.host)?.killSupervisor()
     worker.exit({ signal: 'SIGKILL' })
+  }
+
+  endSupervisor(workers: 'leave' | 'stop'): void {
+    const machine = this.anyMachine()
+    // One that stands still is asked in vain.
+    if (machine?.supervisor?.state === 'running') void machine.endSupervisor(workers)
+  }
+
+  /** The next few calls of `open` or `prepare` throw. */
+  failStarts(): void {
+    this.#parts.failStarts(1 + this.#parts.rng.below(4))
+    this.anyWorker()?.exit({ signal: 'SIGKILL' })
   }
 
   dieAtWrite(): void {

@@ -8,7 +8,7 @@ import { Checker } from './checker.js'
 import { Faults, type Reach } from './faults.js'
 import { Repeater } from './repeater.js'
 import { SourceLog } from './source-log.js'
-import { drawExecutors, drawShape, makeTopology, partsOf, type Shape } from './topologies.js'
+import { drawExecutors, drawShape, makeTopology, notNow, partsOf, type Shape } from './topologies.js'
 import { Sometimes, Trace } from './trace.js'
 
 export interface RunOptions {
@@ -60,6 +60,7 @@ class Run {
   readonly #trace: Trace
   readonly #mode: Mode
   #settledMs = 0
+  #failingStarts = 0
 
   constructor(seed: number, { print, settled }: RunOptions) {
     this.#seed = seed
@@ -70,7 +71,7 @@ class Run {
     const chance = rng.below(20)
     this.#mode = chance === 0 ? 'none' : chance < 3 ? 'control' : chance < 6 ? 'link' : 'data'
     this.#cluster = new SimulatedCluster(
-      { seed, supervisors: 2 + rng.below(2), slots: 2 },
+      { seed, supervisors: 2 + rng.below(3), slots: 2 },
       { observer: this.#checker, tap: this.#checker, ...(settled === undefined ? {} : { settled }) },
     )
     this.#checker.cluster = this.#cluster
@@ -96,14 +97,19 @@ class Run {
   async whole(): Promise<void> {
     const rng = this.#rng
     const workers = 2 + rng.below(3)
-    const harmMs = 8_000 + rng.below(22_000)
-    const shape = drawShape(rng, workers, this.#mode === 'link' ? [15_000] : [4_000, 8_000, 15_000])
+    const harmMs = rng.below(5) === 0 ? 30_000 + rng.below(60_000) : 8_000 + rng.below(22_000)
+    const shape = drawShape(rng, workers, {
+      timeouts: this.#mode === 'link' ? [15_000] : [4_000, 8_000, 15_000],
+      // What is emitted before links are there may be too much to be kept.
+      loadMax: this.#mode === 'data' ? 200_000 : 0,
+    })
     this.#setDelays()
     if (this.#mode === 'data' && rng.below(8) === 0)
       this.#checker.repeater = new Repeater(2 + rng.below(30), seededRng(rng.uint32()))
     const main = this.#submit('main', shape, idsOfMain, 1_000, harmMs + 2_000)
     const mortal = rng.below(2) === 0 ? ['other'] : []
-    const submit = (name: string) => void this.#submit(name, drawShape(rng, 1, [8_000]), idsOfOther, 500, harmMs)
+    const submit = (name: string) =>
+      void this.#submit(name, drawShape(rng, 1, { timeouts: [8_000], loadMax: 0 }), idsOfOther, 500, harmMs)
     if (mortal.length > 0) submit('other')
     const note = (what: string) => this.#checker.note(what)
     const faults = new Faults({
@@ -114,10 +120,14 @@ class Run {
       mortal,
       submit,
       meddle: (how, after) => (this.#checker.meddling = { how, left: after }),
+      failStarts: (count) => (this.#failingStarts = count),
       paused: (name) => this.#checker.paused.add(name),
       killed: (id) => this.#checker.killed.add(id),
       executors: () => drawExecutors(rng, shape),
-      change: this.#mode !== 'data' ? () => void this.#submit('extra', drawShape(rng, 1, [8_000]), 0, 0, 0) : undefined,
+      change:
+        this.#mode !== 'data'
+          ? () => void this.#submit('extra', drawShape(rng, 1, { timeouts: [8_000], loadMax: 0 }), 0, 0, 0)
+          : undefined,
     })
     note(`mode ${this.#mode}, ${JSON.stringify(shape)}`)
     this.#checker.isEverybodySafe = this.#mode !== 'data'
@@ -128,6 +138,7 @@ class Run {
     await this.#advance(harmMs + 3_000)
     faults.heal()
     this.#checker.meddling = undefined
+    this.#failingStarts = 0
     this.#checker.isEverybodySafe = false
     this.#checker.endRepeatedReaders()
     note('all is healed')
@@ -146,11 +157,13 @@ class Run {
     const rng = this.#rng
     if (this.#mode === 'none') return []
     const times: number[] = []
+    // Where nobody may end, all have to have found their places before.
+    const firstMs = this.#mode === 'data' ? 300 : 2_500
     const count = rng.below(4) === 0 ? 10 + rng.below(15) : 2 + rng.below(8)
     for (let i = 0; i < count; i++) {
       const before = times.at(-1)
       const isNear = before !== undefined && rng.below(3) === 0
-      times.push(isNear ? Math.min(harmMs, before + rng.below(400)) : 2_500 + rng.below(harmMs - 2_500))
+      times.push(isNear ? Math.min(harmMs, before + rng.below(400)) : firstMs + rng.below(harmMs - firstMs))
     }
     return times
   }
@@ -181,12 +194,28 @@ class Run {
     for (let i = 0; i < ids; i++)
       log.availableAtMs.push(cluster.nowMs + fromMs + ((toMs - fromMs) * (i - (i % burst))) / ids)
     checker.addLog(name, log)
-    const parts = { name, shape, log, sometimes: this.#sometimes, rng: this.#rng, nowMs: () => cluster.nowMs }
+    const parts = {
+      name,
+      shape,
+      log,
+      sometimes: this.#sometimes,
+      rng: this.#rng,
+      nowMs: () => cluster.nowMs,
+      mayBegin: () => this.#begin(),
+    }
     const source = (worker: WorkerView | undefined) => makeTopology(parts, worker)
     void cluster.submit(source, { name, options: shape.options as JsonObject }).then((reply) => {
       if (reply.kind === 'done' && reply.topology !== undefined) checker.promised.add(reply.topology.id)
     })
     return log
+  }
+
+  /** A component begins. */
+  #begin(): void {
+    if (this.#failingStarts === 0) return
+    this.#failingStarts--
+    this.#sometimes.add('component failed to begin')
+    throw notNow
   }
 
   #setDelays(): void {
@@ -203,6 +232,7 @@ class Run {
             toMs: isSlow ? 15 + rng.below(40) : 1 + rng.below(3),
             slowEvery: hasSpikes ? 40 + rng.below(200) : 0,
             slowMs: 3_000,
+            bytesPerMs: 10_000,
           })
   }
 
@@ -213,7 +243,7 @@ class Run {
         [host, other],
         [other, host],
       ] as const)
-        network.setDelays(from, to, { fromMs: 0.2, toMs: 2, slowEvery: 0, slowMs: 0 })
+        network.setDelays(from, to, { fromMs: 0.2, toMs: 2, slowEvery: 0, slowMs: 0, bytesPerMs: 10_000 })
   }
 
   async #settle(main: SourceLog): Promise<void> {

@@ -31,6 +31,8 @@ export interface Shape {
   readonly sinkMs: number
   /** One in so many tuples is failed, or thrown over, by a bolt; 0: none. */
   readonly failEvery: number
+  /** Characters that each tuple carries besides. */
+  readonly load: number
 }
 
 interface Parallelism {
@@ -40,14 +42,22 @@ interface Parallelism {
 
 const kinds = ['chain', 'fan', 'diamond', 'join', 'all', 'keys'] as const
 
-const Item = stream({ attempt: t.number, part: t.number })
-const Pair = stream({ attempts: t.of<readonly number[]>(), part: t.number })
+const Item = stream({ attempt: t.number, part: t.number, load: t.string })
+const Pair = stream({ attempts: t.of<readonly number[]>(), part: t.number, load: t.string })
 interface ItemValues {
   readonly attempt: number
   readonly part: number
+  readonly load: string
 }
 
-export function drawShape(rng: Rng, workers: number, timeouts: readonly number[]): Shape {
+export interface ShapeLimits {
+  /** Message timeouts to choose from. */
+  readonly timeouts: readonly number[]
+  /** Of tuples that are large; 0: there are none. */
+  readonly loadMax: number
+}
+
+export function drawShape(rng: Rng, workers: number, { timeouts, loadMax }: ShapeLimits): Shape {
   const kind = kinds[rng.below(kinds.length)] as Shape['kind']
   const oneOf = <T>(list: readonly T[]) => list[rng.below(list.length)] as T
   return {
@@ -66,6 +76,7 @@ export function drawShape(rng: Rng, workers: number, timeouts: readonly number[]
     },
     sinkMs: oneOf([0, 0, 1, 15]),
     failEvery: oneOf([0, 0, 40]),
+    load: loadMax > 0 && rng.below(25) === 0 ? 20_000 + rng.below(loadMax) : rng.below(40),
   }
 }
 
@@ -96,6 +107,8 @@ export interface TopologyParts {
   readonly sometimes: Sometimes
   readonly rng: Rng
   readonly nowMs: () => number
+  /** Throws when the seed wants it so. */
+  readonly mayBegin: () => void
 }
 
 /** The topology as one worker's process has it. */
@@ -141,6 +154,7 @@ class Source implements Spout<{ default: typeof Item }, number> {
   readonly #parts: TopologyParts
   readonly #process: string
   readonly #again: number[] = []
+  readonly #load: string
   #task = 0
   #next = 0
   #step = 1
@@ -148,10 +162,12 @@ class Source implements Spout<{ default: typeof Item }, number> {
   constructor(parts: TopologyParts, process: string) {
     this.#parts = parts
     this.#process = process
+    this.#load = 'x'.repeat(parts.shape.load)
   }
 
   open({ task, taskIndex, taskCount }: TopologyContext): void {
-    const { log } = this.#parts
+    const { log, mayBegin } = this.#parts
+    mayBegin()
     this.#task = task
     this.#step = taskCount
     this.#next = taskIndex
@@ -172,7 +188,7 @@ class Source implements Spout<{ default: typeof Item }, number> {
       this.#next += this.#step
     }
     const attempt = log.emitted(id, this.#task, this.#process)
-    out.emit({ attempt, part: 0 }, attempt)
+    out.emit({ attempt, part: 0, load: this.#load }, attempt)
   }
 
   ack(attempt: number): void {
@@ -186,6 +202,9 @@ class Source implements Spout<{ default: typeof Item }, number> {
     this.#again.push(this.#parts.log.failed(attempt, reason))
   }
 }
+
+/** Thrown where a component begins. */
+export const notNow = Object.assign(new Error('not now'), { stack: '' })
 
 /** Without a stack, which would tell the machine that it was built on. */
 const onPurpose = Object.assign(new Error('thrown on purpose'), { stack: '' })
@@ -209,8 +228,8 @@ class Middle implements Bolt<ItemValues, { default: typeof Item }> {
       if (rng.below(2) === 0) throw onPurpose
       return out.fail(tuple)
     }
-    const { attempt } = tuple.values
-    for (let i = 0; i < this.#width; i++) out.emit({ attempt, part: this.#part + i }, tuple)
+    const { attempt, load } = tuple.values
+    for (let i = 0; i < this.#width; i++) out.emit({ attempt, part: this.#part + i, load }, tuple)
     if (out.full) sometimes.add('back pressure engaged')
     out.ack(tuple)
   }
@@ -231,7 +250,8 @@ class Joiner implements Bolt<ItemValues, { default: typeof Pair }> {
   }
 
   #emit(tuples: Tuple<ItemValues>[], out: OutputCollector<{ default: typeof Pair }>): void {
-    out.emit({ attempts: tuples.map(({ values }) => values.attempt), part: 0 }, tuples)
+    const load = tuples[0]?.values.load ?? ''
+    out.emit({ attempts: tuples.map(({ values }) => values.attempt), part: 0, load }, tuples)
     for (const tuple of tuples) out.ack(tuple)
   }
 }
@@ -250,6 +270,7 @@ class Sink implements Bolt<Record<string, unknown>> {
   }
 
   prepare({ taskIndex }: TopologyContext): void {
+    this.#parts.mayBegin()
     this.#part = taskIndex
   }
 

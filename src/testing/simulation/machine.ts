@@ -118,6 +118,16 @@ export class Machine implements ProcessTable, MachineView {
     timeline.after(0, () => own.run(() => daemon.start()))
   }
 
+  /** It ends in order, and its workers with it if they are to. */
+  async endSupervisor(workers: 'leave' | 'stop'): Promise<void> {
+    const own = this.supervisor
+    this.#world.observer.note(`${own?.name} is to end, its workers ${workers}`)
+    await this.#daemon?.close({ workers })
+    if (own === undefined || this.supervisor !== own) return
+    this.#forget(own)
+    this.#world.network.processEnded(own, true)
+  }
+
   /** As by SIGKILL. */
   killSupervisor(): void {
     const own = this.supervisor

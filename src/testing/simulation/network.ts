@@ -237,7 +237,10 @@ export class NetworkEnd implements Carrier {
 
   put(parcel: Parcel): void {
     const { timeline } = this.#network
-    const dueMs = Math.max(this.#lastDueMs, timeline.nowMs + this.#way.delayMs())
+    const way = this.#way
+    const bytes = parcel.kind === 'frame' ? parcel.frame.length : 0
+    // One after another: each begins to arrive when the one before it is there.
+    const dueMs = Math.max(this.#lastDueMs, timeline.nowMs + way.delayMs()) + bytes / way.delays.bytesPerMs
     this.#lastDueMs = dueMs
     this.#out.push({ parcel, dueMs })
     if (parcel.kind === 'frame') this.bufferedBytes += parcel.frame.length

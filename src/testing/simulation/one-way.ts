@@ -7,11 +7,13 @@ export interface Delays {
   /** 0: none is slow. */
   readonly slowEvery: number
   readonly slowMs: number
+  /** How many bytes a millisecond takes; Infinity: any number. */
+  readonly bytesPerMs: number
 }
 
 /** The way of messages from one machine to another: how fast it is, and whether anything gets through at all. */
 export class OneWay {
-  delays: Delays = { fromMs: 0.1, toMs: 1, slowEvery: 0, slowMs: 0 }
+  delays: Delays = { fromMs: 0.1, toMs: 1, slowEvery: 0, slowMs: 0, bytesPerMs: Infinity }
   readonly #rng: Rng
   #isStalled = false
   #waiting = new Set<() => void>()
@@ -24,7 +26,7 @@ export class OneWay {
     return this.#isStalled
   }
 
-  /** Of the next message. */
+  /** Of the next message, without its bytes. */
   delayMs(): number {
     const { fromMs, toMs, slowEvery, slowMs } = this.delays
     const part = this.#rng.uint32() / 0x1_0000_0000

@@ -10,6 +10,8 @@ import { simulatedVersion, within, type World } from './world.js'
 declare const TextEncoder: new () => { encode(text: string): Uint8Array }
 
 const tickMs = 1_000
+/** Until it is gone when it ends in order. */
+const closeMs = 50
 const supervisorTimeoutMs = 15_000
 
 const keys: WorkerKeys = {
@@ -29,6 +31,7 @@ export class SimulatedNimbus {
   isDiskFull = false
   readonly #world: World
   #coordinator: Coordinator | undefined
+  #links: Links | undefined
   #starts = 0
   /** Writes that are not done. */
   readonly #writing = new Set<() => void>()
@@ -53,6 +56,17 @@ export class SimulatedNimbus {
     this.process = own
     this.#world.observer.note(`${own.name} starts`)
     own.run(() => void this.#begin(own))
+  }
+
+  /** It ends in order. */
+  close(): void {
+    const own = this.process
+    own?.run(() => {
+      this.#world.observer.note(`${own.name} is to end`)
+      this.#coordinator?.close()
+      this.#links?.close()
+      own.clock.after(closeMs, () => this.#gone(own, true))
+    })
   }
 
   /** As by SIGKILL. What it was writing may be on the disk, or not. */
@@ -110,6 +124,7 @@ export class SimulatedNimbus {
     )
     links.begin(coordinator)
     this.#coordinator = coordinator
+    this.#links = links
     network.listen(own, 'nimbus:1', (carrier, from) => links.acceptSupervisor(carrier, from))
     network.listen(own, 'nimbus:2', (carrier, from) => links.acceptWorker(carrier, from))
     observer.note(`${own.name} leads, fence ${coordinator.fence}`)
@@ -146,6 +161,7 @@ export class SimulatedNimbus {
   #gone(own: SimulatedProcess, isFlushed: boolean): void {
     this.process = undefined
     this.#coordinator = undefined
+    this.#links = undefined
     own.end()
     this.#world.network.processEnded(own, isFlushed)
   }
