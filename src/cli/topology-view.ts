@@ -32,6 +32,11 @@ export interface WorkerView {
   readonly rssBytes?: number
 }
 
+/** Those that are not there yet. Of a topology that is not active it is enough that they run: its components are opened later. */
+export function lateWorkers({ status, workers }: TopologyView): readonly WorkerView[] {
+  return workers.filter(({ isReady, state }) => !isReady && !(status === 'INACTIVE' && state === 'running'))
+}
+
 /** Of a topology by its name or id. */
 export function topologyPath(nameOrId: string, verb = ''): string {
   return `/api/v2/topologies/${encodeURIComponent(nameOrId)}${verb === '' ? '' : `/${verb}`}`

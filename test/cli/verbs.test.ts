@@ -509,6 +509,18 @@ describe('deploy', () => {
     expect(JSON.parse(asked.at(-1)?.body ?? '')).toMatchObject({ inactive: true, args: [] })
   })
 
+  test('--inactive waits until the workers run: what they have to prepare waits for its activation', async () => {
+    const inactive = { ...view, status: 'INACTIVE' }
+    const late = { ...worker, isReady: false, state: 'starting' }
+    views = [
+      { ...inactive, workers: [late] },
+      { ...inactive, workers: [{ ...late, state: 'running' }] },
+    ]
+    await ready()
+    expect(await storm('deploy', '--inactive', '--timeout', '2', 'topology.ts')).toMatchObject({ code: 0 })
+    expect(views.length).toBe(1)
+  })
+
   test('TIMED_OUT tells what is not there', async () => {
     views = [
       { ...view, unplaced: 3, workers: [{ ...worker, isReady: false, state: 'crash-looping', reason: 'exit code 1' }] },

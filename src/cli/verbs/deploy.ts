@@ -17,7 +17,7 @@ import { printable } from '../printable.js'
 import { StatusLine } from '../status-line.js'
 import { interruption, pause, type InterruptCode, type Terminal } from '../terminal.js'
 import { topologyArgs } from '../topology-args.js'
-import { topologyPath, type TopologyView, type WorkerView } from '../topology-view.js'
+import { lateWorkers, topologyPath, type TopologyView, type WorkerView } from '../topology-view.js'
 import { graphIn, tellWarnings } from './build.js'
 
 export interface DeployOptions extends ConnectionOptions {
@@ -181,8 +181,9 @@ function workersText({ workers }: TopologyView): string {
 }
 
 /** What is not there yet of a topology, in words. */
-function missingOf({ workers, unplaced }: TopologyView): string | undefined {
-  const late = workers.filter(({ isReady }) => !isReady).map(lateText)
+function missingOf(topology: TopologyView): string | undefined {
+  const { workers, unplaced } = topology
+  const late = lateWorkers(topology).map(lateText)
   if (unplaced > 0) late.push(`${unplaced} executors have no slot: no supervisor has a free one`)
   if (workers.length === 0 && unplaced === 0) late.push('it is not placed yet')
   return late.length === 0 ? undefined : late.join('; ')

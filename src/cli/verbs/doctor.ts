@@ -8,7 +8,7 @@ import { printable } from '../printable.js'
 import { refusalOf } from '../refusal.js'
 import type { Terminal } from '../terminal.js'
 import type { TopologySummary, TopologyView } from '../topology-view.js'
-import { topologyPath } from '../topology-view.js'
+import { lateWorkers, topologyPath } from '../topology-view.js'
 
 interface Check {
   readonly about: string
@@ -142,9 +142,9 @@ async function lookAtTopology(
   { id, status: summarised, problem }: TopologySummary,
 ): Promise<Omit<Check, 'about'>[]> {
   if (problem !== undefined) return [odd(`${summarised}: ${problem}`)]
-  const { workers, unplaced, status } = await client.get<TopologyView>(topologyPath(id))
-  const late = workers.filter(({ isReady }) => !isReady)
-  const told = late.map(({ host, port, state, reason }) =>
+  const topology = await client.get<TopologyView>(topologyPath(id))
+  const { workers, unplaced, status } = topology
+  const told = lateWorkers(topology).map(({ host, port, state, reason }) =>
     odd(`its worker at ${host}:${port} is ${state}${reason === undefined ? '' : ` (${reason})`}`),
   )
   if (unplaced > 0) told.push(odd(`${unplaced} of its executors have no slot`))
