@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { bringNode, canBring, lines } from './nodes.mjs'
+import { runCluster } from './package-cluster.mjs'
 import { installPackage, lintPackage, pack, runConsumer } from './package.mjs'
 import { CommandFailed, TestsFailed, endAll, root, run, tool } from './run.mjs'
 
@@ -42,6 +43,7 @@ const steps = [
   ['pack', async () => void (made.tarball = await pack())],
   ['package shape', () => lintPackage(needed(made.tarball, 'tarball'))],
   ['install', async () => void (made.consumer = await installPackage(needed(made.tarball, 'tarball')))],
+  ['npx', () => runCluster(needed(made.consumer, 'installed package'))],
   [`node ${process.versions.node}`, () => runConsumer(needed(made.consumer, 'installed package'), process.execPath)],
   .../** @type {(keyof typeof lines)[]} */ (/** @type {unknown} */ (Object.keys(lines))).map(
     /** @returns {[string, () => Promise<string | void>]} */
@@ -147,7 +149,7 @@ async function onNode(line) {
     return `not run: Node ${line} is brought for linux-x64 only, and this is ${process.platform}-${process.arch}`
   const node = await bringNode(line)
   await runConsumer(needed(made.consumer, 'installed package'), node)
-  return lines[line]
+  return `${lines[line]}, ${await runCluster(needed(made.consumer, 'installed package'), node)}`
 }
 
 /** @param {string} name */

@@ -40,7 +40,7 @@ export async function lintPackage(tarball) {
 
 /**
  * Installs the tarball into an empty project, as a user would, and compiles the program of `test/pack/consumer` there.
- * Returns the folder; the program is `main.js` in it.
+ * Returns the folder; the program is `main.js` in it, and `topology.ts` is for a cluster.
  *
  * @param {string} tarball
  * @returns {Promise<string>}
@@ -50,7 +50,8 @@ export async function installPackage(tarball) {
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n')
   await run('npm', ['install', ...quiet, tarball, `typescript@${devDependencies.typescript}`], { cwd: folder })
-  for (const name of ['main.ts', 'tsconfig.json']) cpSync(join(root, 'test/pack/consumer', name), join(folder, name))
+  for (const name of ['main.ts', 'topology.ts', 'tsconfig.json'])
+    cpSync(join(root, 'test/pack/consumer', name), join(folder, name))
   await run(tool('tsc', folder), ['-p', '.'], { cwd: folder })
   return folder
 }
