@@ -8,10 +8,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { builtPackage } from '../built.js'
 import { Cluster } from '../cluster/cluster.js'
 import { until } from '../cluster/until.js'
-import { progressOf } from '../security/ask.js'
-import { mib } from '../security/memory.js'
+import { progressOf } from './ask.js'
+import { mib } from './memory.js'
 
-const topology = (name: string) => fileURLToPath(new URL(`../security/topologies/${name}.ts`, import.meta.url))
+const topology = (name: string) => fileURLToPath(new URL(`topologies/${name}.ts`, import.meta.url))
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const tell = (line: string) => process.stdout.write(`${line}\n`)
 let folder = ''
@@ -20,7 +20,7 @@ let data = ''
 let cluster: Cluster
 
 beforeAll(async () => {
-  const built = await builtPackage('slow-harm')
+  const built = await builtPackage('security-harm')
   folder = mkdtempSync(join(tmpdir(), 'storm-ts-harm-'))
   marks = join(folder, 'marks')
   mkdirSync(marks)
