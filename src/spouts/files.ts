@@ -7,6 +7,11 @@ export interface Files {
   open(path: string): Promise<ByteSource>
   /** `bytes` from `start` up to, not with, `end`, read as UTF-8: what is not UTF-8 becomes U+FFFD, as in WHATWG's decoder. */
   text(bytes: Uint8Array, start: number, end: number): string
+  /**
+   * Called when a line turns out to be a giant, which will take memory by the 64 MiB, while it is being put together and
+   * the one before it is decided: what the process can free, it had better free now.
+   */
+  makeRoom?(): void
 }
 
 /** One open file. One `read` at a time. */

@@ -16,6 +16,8 @@ export interface LineReaderParts {
 
 const newline = 10
 const carriageReturn = 13
+/** A line with more bytes is a giant. */
+const giantSize = 8 * 0x10_0000
 
 /**
  * The lines of several files, numbered from 0 over all of them, of which it gives those that are its own.
@@ -170,6 +172,7 @@ export class LineReader {
   #keep(bytes: Uint8Array, end: number): void {
     const size = this.#headSize + end - this.#at
     this.#checkSize(size)
+    if (size > giantSize && this.#headSize <= giantSize) this.#parts.files.makeRoom?.()
     this.#head.add(bytes.subarray(this.#at, end))
     this.#headSize = size
     this.#at = end

@@ -32,12 +32,6 @@ interface BufferModule {
 /** Large enough that a read costs little beside the work on its lines, small enough that two of them are nothing. */
 const chunkSize = 256 * 1024
 
-/**
- * A line of so many bytes is made a string only after a garbage collection, where the process lets us ask for one. V8 does
- * not hurry to free a string of 64 MiB, and would keep three of them beside the one that is used.
- */
-const giantSize = 8 * 0x10_0000
-
 /** Node's files, and its standard input. */
 export const nodeFiles: Files = {
   async open(path) {
@@ -51,13 +45,20 @@ export const nodeFiles: Files = {
   },
 
   text(bytes, start, end) {
-    if (end - start >= giantSize && typeof gc === 'function') gc()
     const { Buffer } = node('').buffer
     // A buffer's own search and decoding are several times as fast as a TextDecoder on short lines.
     const buffer = Buffer.isBuffer(bytes)
       ? (bytes as NodeBuffer)
       : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     return buffer.toString('utf8', start, end)
+  },
+
+  /**
+   * V8 does not hurry to free a string of 64 MiB, and would keep three of them beside the one that is used. Pages are
+   * given back by threads in the background, so this comes a good while before the next one is made.
+   */
+  makeRoom() {
+    if (typeof gc === 'function') gc()
   },
 }
 

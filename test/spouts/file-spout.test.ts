@@ -204,6 +204,25 @@ describe('fileSpout', () => {
     expect(() => atOnce.next()).toThrowError(expect.objectContaining({ code: 'LINE_TOO_LONG' }))
   })
 
+  test('fileSpout: memory: room is made for each giant, once and when the one before it is decided', async () => {
+    const giant = Buffer.concat([Buffer.alloc(20 * 2 ** 20, 'x'), Buffer.from('\n')])
+    const chunks = cut(Buffer.concat([Buffer.from('a\n'), giant, giant, Buffer.from('b')]), 2 ** 20)
+    const undecided = new Map<number, number>()
+    const heldThen: number[] = []
+    const makeRoom = () => void heldThen.push([...undecided.values()].reduce((sum, length) => sum + length, 0))
+    const spout = new Driven<Line>(fileSpoutFrom({ ...filesOf({ f: chunks }), makeRoom }, ['f']))
+    while (spout.exhausted === 0) {
+      await spout.next()
+      for (const { id, values } of spout.emitted.slice(-1)) undecided.set(id, values.line.length)
+      // Asked once more before what it emitted is decided.
+      await spout.next()
+      for (const id of undecided.keys()) spout.ack(id)
+      undecided.clear()
+    }
+    expect(heldThen).toEqual([1, 0])
+    expect(textsOf(spout.emitted).map((line) => line.length)).toEqual([1, 20 * 2 ** 20, 20 * 2 ** 20, 1])
+  })
+
   test('fileSpout: memory: a line of 64 MiB is one line', async () => {
     const path = fileOf('giant', Buffer.concat([Buffer.alloc(64 * 2 ** 20, 'abcdefg '), Buffer.from('\nend')]))
     const [giant, end] = textsOf(await new Driven<Line>(fileSpout([path])).drain())
