@@ -53,7 +53,8 @@ const startsOf = (what: string) =>
 /** The log files of a topology that run or ran, with their sizes. */
 function filesOf(what: string): { name: string; path: string; size: number }[] {
   const logs = join(folder, 'cluster/supervisor-1/supervisor/logs')
-  const of = readdirSync(logs).find((name) => name.startsWith(`harm-${what}-`)) ?? ''
+  const of = readdirSync(logs).find((name) => name.startsWith(`harm-${what}-`))
+  if (of === undefined) return []
   return readdirSync(join(logs, of), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ name, parentPath }) => ({
