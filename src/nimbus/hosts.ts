@@ -26,8 +26,3 @@ export class HostNames {
     return name !== undefined && this.#names.has(name.toLowerCase())
   }
 }
-
-/** A host and port as they stand in a URL. */
-export function hostAndPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}

@@ -9,6 +9,7 @@ import { StormError } from '../errors.js'
 import { loadKeyHash } from '../grouping/hash.js'
 import { describeError } from '../stdx/describe-error.js'
 import { cryptoRng } from '../stdx/entropy.js'
+import { hostAndPort } from '../stdx/host-and-port.js'
 import { systemClock } from '../stdx/system-clock.js'
 import { specOf } from '../topology/topology.js'
 import { nodeSecrets } from '../wire/node-secrets.js'
@@ -109,7 +110,7 @@ async function run(): Promise<void> {
     linkKey: Buffer.from(launch.linkKey, 'base64'),
     controlKey: Buffer.from(launch.controlKey, 'base64'),
     dialPeer: ({ host, slot: { port } }) =>
-      dialWebSocket(`${shown === undefined ? 'ws' : 'wss'}://${host}:${port}/link/data`, checked),
+      dialWebSocket(`${shown === undefined ? 'ws' : 'wss'}://${hostAndPort(host, port)}/link/data`, checked),
     dialNimbus: dialWebSocket(`${launch.nimbusUrl.replace(/^http/, 'ws').replace(/\/$/, '')}/link/worker`, checked),
     memory,
     beat,

@@ -3,6 +3,7 @@ import { bundleTopology, type Artefact } from '../../artefact/bundle.js'
 import { checkEntryFile } from '../../artefact/entry-file.js'
 import type { TopologyGraph } from '../../cluster/records.js'
 import { InvalidTopologyError, StormError } from '../../errors.js'
+import { hostAndPort } from '../../stdx/host-and-port.js'
 import { listed, quoted } from '../../stdx/listed.js'
 import { nearest } from '../../stdx/nearest.js'
 import { cryptoRng } from '../../stdx/entropy.js'
@@ -190,7 +191,7 @@ function missingOf(topology: TopologyView): string | undefined {
 }
 
 function lateText({ host, port, state, reason }: WorkerView): string {
-  return `the worker at ${host}:${port} is ${state}${reason === undefined ? '' : ` (${reason})`}`
+  return `the worker at ${hostAndPort(host, port)} is ${state}${reason === undefined ? '' : ` (${reason})`}`
 }
 
 /** What is under way on standard error, and what is done as a line each. */

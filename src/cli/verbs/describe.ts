@@ -1,3 +1,4 @@
+import { hostAndPort } from '../../stdx/host-and-port.js'
 import { connect, type ConnectionOptions } from '../connection.js'
 import { durationText } from '../duration.js'
 import { printable } from '../printable.js'
@@ -41,7 +42,7 @@ export async function describe(
 
 function workersTable(workers: readonly WorkerView[]): string {
   const rows = workers.map(({ supervisor, host, port, state, reason, isReady, restarts, executors, pid, rssBytes }) => [
-    `${host}:${port}`,
+    hostAndPort(host, port),
     supervisor,
     `${isReady ? 'ready' : state}${reason === undefined ? '' : ` (${reason})`}`,
     String(executors),

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { engineVersion } from '../../artefact/engine.js'
+import { hostAndPort } from '../../stdx/host-and-port.js'
 import { NimbusClient } from '../client.js'
 import { findConnection, type Connection, type ConnectionOptions } from '../connection.js'
 import { durationText } from '../duration.js'
@@ -145,7 +146,7 @@ async function lookAtTopology(
   const topology = await client.get<TopologyView>(topologyPath(id))
   const { workers, unplaced, status } = topology
   const told = lateWorkers(topology).map(({ host, port, state, reason }) =>
-    odd(`its worker at ${host}:${port} is ${state}${reason === undefined ? '' : ` (${reason})`}`),
+    odd(`its worker at ${hostAndPort(host, port)} is ${state}${reason === undefined ? '' : ` (${reason})`}`),
   )
   if (unplaced > 0) told.push(odd(`${unplaced} of its executors have no slot`))
   return told.length > 0 ? told : [well(`${status}, ${workers.length} workers`)]

@@ -1,3 +1,4 @@
+import { hostAndPort } from '../../stdx/host-and-port.js'
 import { connect, type ConnectionOptions } from '../connection.js'
 import { printable } from '../printable.js'
 import type { Terminal } from '../terminal.js'
@@ -31,7 +32,7 @@ export async function errors(
   const { bold, dim } = terminal.out.colors
   const inOrder = [...found.errors].sort((a, b) => a.atMs - b.atMs)
   for (const { component, task, message, stack, code, atMs, host, port } of inOrder) {
-    const where = host === undefined ? '' : ` at ${host}:${port}`
+    const where = host === undefined || port === undefined ? '' : ` at ${hostAndPort(host, port)}`
     const head = `${dim(new Date(atMs).toISOString())} ${bold(printable(`${component}[${task}]`))}${printable(where)}`
     // A stack tells the message, too.
     const body = printable(stack ?? message, 'lines').replace(/^/gm, '  ')

@@ -1,4 +1,5 @@
 import { StormError } from '../../errors.js'
+import { hostAndPort } from '../../stdx/host-and-port.js'
 import { listed, quoted } from '../../stdx/listed.js'
 import { didYouMean } from '../../stdx/nearest.js'
 import type { NimbusClient } from '../client.js'
@@ -75,9 +76,9 @@ async function follow(terminal: Terminal, client: NimbusClient, { id, sources, o
 }
 
 function addSources(sources: Map<string, LogSource>, { name, workers }: TopologyView, only: string | undefined): void {
-  const names = workers.map(({ host, port }) => `${host}:${port}`)
+  const names = workers.map(({ host, port }) => hostAndPort(host, port))
   const isWanted = (supervisor: string, host: string, port: number) =>
-    only === undefined || only === `${host}:${port}` || only === `${supervisor}:${port}`
+    only === undefined || only === hostAndPort(host, port) || only === `${supervisor}:${port}`
   for (const worker of workers) {
     const key = `${worker.supervisor}:${worker.port}`
     if (isWanted(worker.supervisor, worker.host, worker.port) && !sources.has(key))
@@ -138,7 +139,7 @@ async function readChunk(client: NimbusClient, id: string, { supervisor, host, p
     if (!(error instanceof RemoteError)) throw error
     // The log is shorter than what was read of it already: it was begun anew.
     if (error.status === 416) return { bytes: new Uint8Array(), from: 0, size: 0 }
-    return `The log of the worker at ${host}:${port} cannot be read: ${error.message}`
+    return `The log of the worker at ${hostAndPort(host, port)} cannot be read: ${error.message}`
   }
 }
 
@@ -170,7 +171,7 @@ function tell(out: Output, lines: readonly SourcedLine[], json: boolean): void {
     const more = moreOf(fields)
     const told = `${printable(message, 'lines')}${more === '' ? '' : ` ${dim(more)}`}`
     const colour = level >= 50 ? red : level >= 40 ? yellow : String
-    out.write(`${dim(time)}${colour(word)} ${dim(printable(`${host}:${port}`))}${who} ${told}\n`)
+    out.write(`${dim(time)}${colour(word)} ${dim(printable(hostAndPort(host, port)))}${who} ${told}\n`)
   }
 }
 
