@@ -374,6 +374,29 @@ describe('submit', () => {
     expect([other.status, other.json['code']]).toEqual([409, 'ALREADY_RUNNING'])
   })
 
+  test('crowd: two are looked into at a time, two hundred wait, and more are told to come again', async () => {
+    let atOnce = 0
+    const going: (() => void)[] = []
+    rig.extract = async () => {
+      atOnce = Math.max(atOnce, going.length + 1)
+      await new Promise<void>((done) => going.push(done))
+      return graph()
+    }
+    const artefact = await rig.upload('bundle')
+    const post = (request: number) =>
+      rig.as('submitter', '/api/v2/topologies', { json: { request: `r${request}`, artefact, name: `t${request}` } })
+    let answered = 0
+    const answers = Array.from({ length: 250 }, (_, request) => post(request).finally(() => answered++))
+    while (answered < 48) await settle()
+    for (; answered < 250; await settle()) going.shift()?.()
+    const refused = (await Promise.all(answers)).filter(({ status }) => status === 429)
+    expect(refused.length).toBeGreaterThanOrEqual(48)
+    for (const { json, headers } of refused)
+      expect([json['code'], headers['retry-after']]).toEqual([expect.stringMatching(/^(BUSY|TOO_MANY)$/), '1'])
+    expect(atOnce).toBe(2)
+    expect((await rig.as('viewer', '/api/v2/topologies')).status).toBe(200)
+  })
+
   test('artefacts: no hash, or one that nobody uploaded', async () => {
     const post = (artefact: string) => rig.as('submitter', '/api/v2/topologies', { json: { request: 'x', artefact } })
     expect((await post('../../etc/passwd')).json['code']).toBe('INVALID_REQUEST')
@@ -414,6 +437,29 @@ describe('metrics', () => {
     expect(lines).toContain('storm_ts_user_metric{topology="words",component="bolt",name="hostile\\"} \\n"} 5')
     expect(lines).toContain('storm_ts_series_left_out 0')
     for (const line of lines) expect(line).toMatch(/^(#.*|\w+(\{.*\})? [\d.e+-]+|)$/)
+  })
+})
+
+describe('metrics without end', () => {
+  test('a hundred of a component, and no more than 20,000 series a scrape, with how many were left out', async () => {
+    const { components } = graph()
+    const [spout, bolt] = components
+    const bolts = Array.from({ length: 250 }, (_, i) => ({ ...bolt!, id: `bolt ${i}` }))
+    rig.graph({ components: [spout!, bolt!, ...bolts] })
+    const { id, assignment } = await running()
+    const [worker] = assignment!.workers
+    const named = { topology: id, slot: worker!.slot, since: worker!.since, incarnation: 2, pid: 43 }
+    rig.coordinator.tell({ kind: 'worker', link: 11, message: { kind: 'hello', protocol: 1, version: '1', ...named } })
+    const user = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`metric ${i}`, i]))
+    const told = bolts.map((one) => ({ component: one.id, outputs: [], inputs: [], user }))
+    rig.coordinator.tell({ kind: 'worker', link: 11, message: { ...beat, components: told } })
+    await settle()
+    const { status, text } = await rig.as('viewer', '/metrics')
+    expect(status).toBe(200)
+    const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    expect(lines.length).toBeLessThanOrEqual(20_001)
+    expect(lines.filter((line) => line.includes('component="bolt 0"') && line.includes('metric ')).length).toBe(100)
+    expect(Number(/^storm_ts_series_left_out (\d+)$/m.exec(text)?.[1])).toBeGreaterThan(5_000)
   })
 })
 

@@ -93,6 +93,8 @@ export class Bench {
   readonly documents = new Map<string, Document>()
   nimbus: Nimbus
   nowMs = 1_000_000
+  /** What the time of day is off. */
+  wallOffsetMs = 0
   effects: NimbusEffect[] = []
   #links = 0
 
@@ -128,7 +130,7 @@ export class Bench {
   }
 
   get now() {
-    return { nowMs: this.nowMs, wallMs: this.nowMs }
+    return { nowMs: this.nowMs, wallMs: this.nowMs + this.wallOffsetMs }
   }
 
   place(): void {

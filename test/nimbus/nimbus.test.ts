@@ -109,6 +109,26 @@ describe('submit', () => {
   })
 })
 
+describe('clock', () => {
+  test('clock: set back by a day between start and submission: all goes as it does', () => {
+    const bench = new Bench()
+    bench.wallOffsetMs = Date.UTC(2026, 0, 1)
+    const s1 = bench.supervisor('s1', [1_024, 1_025])
+    const first = bench.submit('first')
+    bench.wallOffsetMs -= 86_400_000
+    const second = bench.submit('second')
+    expect(second.submittedAtMs).toBeLessThan(first.submittedAtMs)
+    expect([bench.slots('first').length, bench.slots('second').length]).toEqual([1, 1])
+    bench.do({ kind: 'kill', topology: 'first', waitMs: 5_000, by })
+    bench.pass(4_000, () => s1.beat())
+    expect(bench.record('first').life.status).toBe('KILLED')
+    bench.wallOffsetMs += 2 * 86_400_000
+    bench.pass(2_000, () => s1.beat())
+    expect([...bench.nimbus.topologies.values()].map(({ name }) => name)).toEqual(['second'])
+    expect(bench.nimbus.sessions.isSupervisorAlive('s1', bench.nowMs)).toBe(true)
+  })
+})
+
 describe('life', () => {
   test('deactivate and activate: workers and supervisors hear of it, nothing is placed anew', () => {
     const bench = new Bench()

@@ -228,6 +228,17 @@ describe('requests', () => {
       /^HTTP\/1\.1 400/,
     ],
     [
+      '200 headers',
+      `GET /health HTTP/1.1\r\nHost: localhost\r\n${Array.from({ length: 200 }, (_, i) => `x${i}: x\r\n`).join('')}\r\n`,
+      /^HTTP\/1\.1 431/,
+    ],
+    ['a bad character in a header', 'GET /health HTTP/1.1\r\nHost: localhost\r\nx: a\x00b\r\n\r\n', /^HTTP\/1\.1 400/],
+    [
+      'a bad chunk',
+      'POST /api/v2/topologies HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n\r\n',
+      /^HTTP\/1\.1 400/,
+    ],
+    [
       'an upgrade that nobody takes',
       'GET /link/none HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
       /^HTTP\/1\.1 404/,
