@@ -34,7 +34,6 @@ export async function metricsText(look: Look, coordinator: Coordinator): Promise
   }
   scrape.gauge('storm_ts_topologies', 'Topologies that are there.', {}, nimbus.topologies.size)
   for (const record of nimbus.topologies.values()) tellTopology(scrape, look, record)
-  scrape.gauge('storm_ts_series_left_out', 'Series that this scrape has no room for.', {}, scrape.leftOut)
   return scrape.text()
 }
 
@@ -125,10 +124,10 @@ type Labels = Readonly<Record<string, string>>
 
 /** One answer: every metric is made when it is first told of. prom-client escapes what names hold. */
 class Scrape {
-  leftOut = 0
   readonly #registry = new Registry()
   readonly #metrics = new Map<string, Gauge | Counter>()
   #series = 0
+  #leftOut = 0
 
   gauge(name: string, help: string, labels: Labels, value: number): void {
     const gauge = this.#metric(name, labels, (options) => new Gauge({ ...options, help }))
@@ -141,6 +140,9 @@ class Scrape {
   }
 
   text(): Promise<string> {
+    // There is always room for this one.
+    const options = { name: 'storm_ts_series_left_out', help: 'Series that this scrape has no room for.' }
+    new Gauge({ ...options, registers: [this.#registry] }).set(this.#leftOut)
     return this.#registry.metrics()
   }
 
@@ -150,7 +152,7 @@ class Scrape {
     make: (options: { name: string; labelNames: string[]; registers: Registry[] }) => Gauge | Counter,
   ): Gauge | Counter | undefined {
     if (this.#series >= seriesMax) {
-      this.leftOut++
+      this.#leftOut++
       return undefined
     }
     this.#series++

@@ -47,6 +47,7 @@ const farewellMs = 200
 const failuresMax = 10
 const failureDelayMs = 1_000
 
+const headersMax = 100
 /** Of a request that was refused, so long what is left is read and thrown away, so that the answer can be read. */
 const leftoverMs = 500
 
@@ -110,6 +111,10 @@ export async function serve(parts: ServerParts): Promise<HttpServer> {
   const listener = getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false })
   const handle = (incoming: IncomingMessage, outgoing: Parameters<typeof listener>[1]) => {
     for (const [name, value] of Object.entries(commonHeaders(parts.version))) outgoing.setHeader(name, value)
+    if (incoming.rawHeaders.length > 2 * headersMax) {
+      outgoing.writeHead(431, { connection: 'close' }).end()
+      return
+    }
     outgoing.once('finish', () => {
       if (!incoming.complete) parts.clock.after(leftoverMs, () => void (incoming.complete || incoming.destroy()))
     })
@@ -119,7 +124,8 @@ export async function serve(parts: ServerParts): Promise<HttpServer> {
     parts.tls === undefined
       ? createPlain(limits, handle)
       : createSecure({ ...limits, ...parts.tls, minVersion: 'TLSv1.2', handshakeTimeout }, handle)
-  server.maxHeadersCount = 100
+  // Node would cut off what is more, whatever it is; `maxHeaderSize` bounds them.
+  server.maxHeadersCount = 0
   server.maxConnections = 4_096
   // No browser gets through there, so the host need not be looked at.
   serveLinks(server, parts.links ?? {})
