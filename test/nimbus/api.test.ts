@@ -385,10 +385,10 @@ describe('submit', () => {
     const artefact = await rig.upload('bundle')
     const post = (request: number) =>
       rig.as('submitter', '/api/v2/topologies', { json: { request: `r${request}`, artefact, name: `t${request}` } })
-    let answered = 0
-    const answers = Array.from({ length: 250 }, (_, request) => post(request).finally(() => answered++))
-    while (answered < 48) await settle()
-    for (; answered < 250; await settle()) going.shift()?.()
+    const answered = { count: 0 }
+    const answers = Array.from({ length: 250 }, (_, request) => post(request).finally(() => answered.count++))
+    while (answered.count < 48) await settle()
+    for (; answered.count < 250; await settle()) going.shift()?.()
     const refused = (await Promise.all(answers)).filter(({ status }) => status === 429)
     expect(refused.length).toBeGreaterThanOrEqual(48)
     for (const { json, headers } of refused)
