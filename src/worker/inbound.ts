@@ -6,30 +6,42 @@ import type { WireStream } from '../wire/streams.js'
 import type { TupleSink } from '../wire/tuple-codec.js'
 import type { Transfer } from './transfer.js'
 
+/** Reasons of a fail are numbered from 1. */
+const reasonMax = 15
+
+/** What a worker knows of its topology before anything comes in. */
+export interface KnownTasks {
+  readonly streams: readonly WireStream[]
+  /** The tasks of the topology's ackers, in the order in which tuples name them. */
+  readonly ackers: readonly TaskId[]
+  /** Tasks are numbered from 1. */
+  readonly taskCount: number
+}
+
 /**
- * What comes from one other worker, handed to the tasks here. What is for a task that is not here is counted and
- * dropped: the peer is behind with its assignment, and the trees concerned time out.
+ * What comes from one other worker, handed to the tasks here. What is for a task that is not here, or speaks of what
+ * cannot be, is counted and dropped: the peer is behind with its assignment, or damaged, and the trees concerned time out.
  */
 export class Inbound implements TupleSink, AckSink {
-  /** Tuples, ack tuples and verdicts for tasks that are not here. */
+  /** Tuples, ack tuples and verdicts for tasks that are not here, or that make no sense. */
   misdirected = 0
   readonly #transfer: Transfer
   readonly #streams: readonly WireStream[]
   readonly #ackers: readonly TaskId[]
+  readonly #taskCount: number
   readonly #grant: (task: TaskId, total: number) => void
   /** By target task, then by source task and stream in one number. */
   readonly #lanes: (Map<number, Lane> | undefined)[] = []
   readonly #credits = new Map<TaskId, ReceiveCredit>()
 
-  /** `ackers`: the tasks of the topology's ackers, in the order in which tuples name them. */
   constructor(
     transfer: Transfer,
-    streams: readonly WireStream[],
-    ackers: readonly TaskId[],
+    { streams, ackers, taskCount }: KnownTasks,
     grant: (task: TaskId, total: number) => void,
   ) {
     this.#transfer = transfer
     this.#ackers = ackers
+    this.#taskCount = taskCount
     this.#streams = streams
     this.#grant = grant
   }
@@ -73,7 +85,9 @@ export class Inbound implements TupleSink, AckSink {
     spoutTask: TaskId,
     pendingSlot: number,
   ): void {
-    this.#acker(acker)?.init(rootLo, rootHi, checkLo, checkHi, spoutTask, pendingSlot)
+    // The ledger takes its word for it.
+    if (!this.#isTask(spoutTask)) this.misdirected++
+    else this.#acker(acker)?.init(rootLo, rootHi, checkLo, checkHi, spoutTask, pendingSlot)
   }
 
   ack(acker: number, rootLo: number, rootHi: number, checkLo: number, checkHi: number): void {
@@ -81,7 +95,8 @@ export class Inbound implements TupleSink, AckSink {
   }
 
   fail(acker: number, rootLo: number, rootHi: number, reason: number): void {
-    this.#acker(acker)?.fail(rootLo, rootHi, reason)
+    if (reason < 1 || reason > reasonMax) this.misdirected++
+    else this.#acker(acker)?.fail(rootLo, rootHi, reason)
   }
 
   resetTimeout(acker: number, rootLo: number, rootHi: number): void {
@@ -94,6 +109,10 @@ export class Inbound implements TupleSink, AckSink {
 
   timeoutReset(spoutTask: TaskId, pendingSlot: number, rootLo: number, rootHi: number): void {
     this.#spout(spoutTask)?.timeoutReset(pendingSlot, rootLo, rootHi)
+  }
+
+  #isTask(task: TaskId): boolean {
+    return task >= 1 && task <= this.#taskCount
   }
 
   #acker(index: number): AckTarget | undefined {
@@ -111,7 +130,7 @@ export class Inbound implements TupleSink, AckSink {
   #open(sourceTask: TaskId, number: number, targetTask: TaskId): Lane | undefined {
     const bolt = this.#transfer.localBolt(targetTask)
     const stream = this.#streams[number]
-    if (bolt === undefined || stream === undefined) return undefined
+    if (bolt === undefined || stream === undefined || !this.#isTask(sourceTask)) return undefined
     const input = bolt.input(stream.component, stream.stream)
     const lane = new Lane(
       stream.component,

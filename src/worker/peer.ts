@@ -10,12 +10,11 @@ import type { LinkTools } from '../wire/connection.js'
 import { FrameType, type Body, type Frames } from '../wire/frame.js'
 import type { LinkIdentity, PeerVerdict, ResumePoint, Secrets } from '../wire/handshake.js'
 import { ReaderLink } from '../wire/reader-link.js'
-import type { WireStream } from '../wire/streams.js'
 import type { Text } from '../wire/text.js'
 import { TupleDecoder, type TupleSink } from '../wire/tuple-codec.js'
 import { WriterLink, type DataFrameType } from '../wire/writer-link.js'
 import type { Rng } from '../stdx/rng.js'
-import { Inbound } from './inbound.js'
+import { Inbound, type KnownTasks } from './inbound.js'
 import { Outbox, type FrameSender } from './outbox.js'
 import type { MovingTasks } from './remote-tasks.js'
 import type { Transfer } from './transfer.js'
@@ -29,9 +28,7 @@ export interface PeerParts {
   /** Opens data links of this topology. */
   readonly key: Uint8Array
   readonly identity: LinkIdentity
-  readonly streams: readonly WireStream[]
-  /** The ackers' tasks, in the order in which tuples name them. */
-  readonly ackers: readonly TaskId[]
+  readonly known: KnownTasks
   readonly transfer: Transfer
   readonly remote: MovingTasks
   /** The way to the acker of this place, for failing what is lost. */
@@ -77,10 +74,8 @@ export class Peer implements FrameSender {
       Array.from({ length: last - first + 1 }, (_, i) => first + i),
     )
     this.outbox = new Outbox(parts.text, this, parts.wake)
-    this.#tupleDecoder = new TupleDecoder(parts.streams, parts.text)
-    this.#inbound = new Inbound(parts.transfer, parts.streams, parts.ackers, (task, total) =>
-      this.#reader.grant(task, total),
-    )
+    this.#tupleDecoder = new TupleDecoder(parts.known.streams, parts.text)
+    this.#inbound = new Inbound(parts.transfer, parts.known, (task, total) => this.#reader.grant(task, total))
     this.#writer = new WriterLink(parts.tools, parts.identity, {
       up: (identity, isFresh) => {
         if (isFresh) for (const inbox of this.#inboxes()) inbox.restart()
