@@ -11,6 +11,7 @@ export class AckerTask implements AckTarget, Steppable {
   readonly id: TaskId
   queued = false
   batch = 1
+  readonly isWaiting = false
   wakeAtMs: number
   /** Ack tuples taken: inits, acks, fails and resets. */
   executed = 0

@@ -55,6 +55,7 @@ export class BoltTask implements Steppable, Source {
   queued = false
   wakeAtMs = Infinity
   batch = stepBatch
+  readonly isWaiting = false
   blockedBy = 0
   /** Acks and fails of tuples that were decided already. */
   misuses = 0

@@ -47,6 +47,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   queued = false
   wakeAtMs = Infinity
   batch = stepBatch
+  isWaiting = false
   blockedBy = 0
   /** Verdicts on trees that had timed out before. */
   lateVerdicts = 0
@@ -124,6 +125,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     this.#deliverVerdicts()
     this.#isClosed = true
     this.router.close()
+    this.isWaiting = false
     this.wakeAtMs = Infinity
     while (this.#pending.takeAny()) this.#failed(killed)
   }
@@ -157,6 +159,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     this.collector.isStepped = true
     const hasMore = this.#step(nowMs)
     this.collector.isStepped = false
+    this.isWaiting = !hasMore && this.#throwsInRow === 0 && this.#mayCall()
     this.wakeAtMs = hasMore ? Infinity : this.#nextWakeMs()
     return hasMore
   }
@@ -170,7 +173,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
       while (this.#pending.expire(nowMs)) this.#failed(timedOut)
     }
     this.#warnOfStall(nowMs)
-    return this.#mayCall() && nowMs >= this.#pollAtMs && this.#callNextTuple(nowMs)
+    return this.#mayCall() && this.#isDue(nowMs) && this.#callNextTuple(nowMs)
   }
 
   /** Those that are pending now: `fail` may emit others. */
@@ -188,6 +191,11 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
       this.blockedBy === 0 &&
       this.#pending.size < this.#parts.maxSpoutPending
     )
+  }
+
+  /** The wait after a call that did nothing may be cut short, the one after a throw not. */
+  #isDue(nowMs: number): boolean {
+    return nowMs >= this.#pollAtMs || (this.#parts.scheduler.isLingering && this.#throwsInRow === 0)
   }
 
   /** Calls `nextTuple` until it has nothing, or may not be called, or has had its share. True: it may be called on. */
@@ -222,8 +230,14 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
       this.#isExhausted = true
       this.collector.saysExhausted = false
     }
-    if (hasEmitted) this.#idleCalls = 0
-    else this.#pollAtMs = nowMs + idleWaitMs(this.#idleCalls++)
+    if (hasEmitted) {
+      this.#idleCalls = 0
+      this.#parts.scheduler.hasFound = true
+    } else {
+      this.#pollAtMs = nowMs + idleWaitMs(this.#idleCalls)
+      // Asked out of turn it says little about how idle it is.
+      if (!this.#parts.scheduler.isLingering) this.#idleCalls++
+    }
     return hasEmitted && this.#mayCall()
   }
 

@@ -14,6 +14,8 @@ export interface Steppable {
    * The loop makes it smaller for a task whose steps take long.
    */
   batch: number
+  /** It had nothing when it was last asked, and may be asked again before `wakeAtMs` by a loop that lingers. */
+  isWaiting: boolean
   /** Does a bounded amount of work. True: there is more to do at once. */
   step(nowMs: number): boolean
 }
@@ -26,6 +28,10 @@ export interface Scheduler {
   now(): number
   /** The clock as it was read for the present step: free. */
   readonly turnMs: number
+  /** Those who wait are asked before their time: see `Loop`. */
+  readonly isLingering: boolean
+  /** Set by a task that was asked and had something. */
+  hasFound: boolean
 }
 
 /** A task that feeds others and can be held while they are full. */

@@ -8,13 +8,23 @@ const turnMsMax = 1
 const longStepMs = 2_000
 /** And so many steps at most: on a virtual clock no time passes within a turn. */
 const turnStepsMax = 64
+/** A millisecond of work pays for one of lingering: a loop that is busy for half of its time need never sleep. */
+const lingerMsMax = 0.5
+/** Sleep costs this part of its length: a loop that is busy for less than a third of its time does not linger. */
+const sleepWeight = 0.5
 
 /**
  * One worker's loop: steps the tasks that have work, in turn, and sleeps when none has, until one is enqueued or wants to
  * be woken.
+ *
+ * A timer wakes after one or two milliseconds, however short the wait was to be: under load, that is many tuples late. So
+ * a loop that has had much to do *lingers* before it sleeps: it yields to I/O and asks those who wait again. Its work
+ * pays for that, in measure, so that a worker with little to do uses no more of the machine than before.
  */
 export class Loop implements Scheduler {
   turnMs = 0
+  isLingering = false
+  hasFound = false
   /** The task that is being stepped, or was last. */
   running: Steppable | undefined
   /** Where a watchdog sees the id of the task that is being stepped, 0 between turns; null: there is none. */
@@ -28,6 +38,12 @@ export class Loop implements Scheduler {
   readonly #turnListeners: (() => void)[] = []
   #state: 'asleep' | 'called' | 'turning' | 'stopped' = 'asleep'
   #cancelAlarm: (() => void) | undefined
+  /** How long it may linger, in milliseconds; below zero: how much work would have to come first. */
+  #lingerMs = 0
+  /** When it last had nothing to do any more, and something again. */
+  #idleSinceMs = -Infinity
+  #busySinceMs = 0
+  #isIdle = false
   readonly #turn = () => this.#runTurn()
 
   constructor(clock: Clock) {
@@ -88,7 +104,9 @@ export class Loop implements Scheduler {
     const ready = this.#ready
     const startMs = this.#clock.now()
     this.turnMs = startMs
-    this.#wakeDue(startMs)
+    const isFirst = this.#isIdle
+    if (isFirst) this.#endIdle(startMs)
+    const askedEarly = this.#wakeDue(startMs)
     let task: Steppable | undefined
     let steps = 0
     while ((task = ready.shift()) !== undefined) {
@@ -114,11 +132,33 @@ export class Loop implements Scheduler {
       this.#clock.yield(this.#turn)
       return
     }
+    this.#beginIdle(isFirst && steps === askedEarly && !this.hasFound)
     for (const listener of this.#idleListeners) listener()
     if (this.#stopped()) return
     this.#state = 'asleep'
     if (ready.size > 0) this.#call()
-    else this.#sleep()
+    else if (this.isLingering) {
+      this.#state = 'called'
+      this.#clock.yield(this.#turn)
+    } else this.#sleep()
+  }
+
+  #endIdle(nowMs: number): void {
+    this.#isIdle = false
+    this.hasFound = false
+    this.#busySinceMs = nowMs
+    const idleMs = nowMs - this.#idleSinceMs
+    this.#lingerMs = Math.max(-lingerMsMax, this.#lingerMs - (this.isLingering ? idleMs : idleMs * sleepWeight))
+  }
+
+  /** `isVain`: all that was done is that those who wait were asked again, and had nothing. */
+  #beginIdle(isVain: boolean): void {
+    this.#isIdle = true
+    const nowMs = this.#clock.now()
+    this.#idleSinceMs = nowMs
+    const workMs = nowMs - this.#busySinceMs
+    this.#lingerMs = isVain ? this.#lingerMs - workMs : Math.min(lingerMsMax, this.#lingerMs + workMs)
+    this.isLingering = this.#lingerMs > 0 && this.#tasks.some(isWaiting)
   }
 
   /** The state as others may have left it meanwhile: user code that runs in a step may end the topology. */
@@ -126,13 +166,19 @@ export class Loop implements Scheduler {
     return this.#state === 'stopped'
   }
 
-  #wakeDue(nowMs: number): void {
+  /** Returns how many it has asked before their time. */
+  #wakeDue(nowMs: number): number {
+    let early = 0
     for (const task of this.#tasks) {
-      if (task.wakeAtMs <= nowMs && !task.queued) {
-        task.queued = true
-        this.#ready.push(task)
+      if (task.queued) continue
+      if (task.wakeAtMs > nowMs) {
+        if (!this.isLingering || !task.isWaiting) continue
+        early++
       }
+      task.queued = true
+      this.#ready.push(task)
     }
+    return early
   }
 
   #sleep(): void {
@@ -146,4 +192,8 @@ export class Loop implements Scheduler {
       this.#runTurn()
     })
   }
+}
+
+function isWaiting(task: Steppable): boolean {
+  return task.isWaiting
 }

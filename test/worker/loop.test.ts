@@ -35,6 +35,7 @@ function taskOf(step: (nowMs: number, task: Steppable) => boolean): Steppable {
     queued: false,
     wakeAtMs: Infinity,
     batch: stepBatch,
+    isWaiting: false,
     step: (nowMs) => step(nowMs, task),
   }
   return task
@@ -200,5 +201,62 @@ describe('loop', () => {
     await clock.advance(20)
     expect(batches.at(-1)).toBe(256)
     loop.stop()
+  })
+
+  describe('lingering', () => {
+    /** A task that waits, asked for `ms`; it has work in those calls that `hasWork` names. */
+    async function asked(workMs: number, hasWork: (call: number) => boolean, ms = 100) {
+      const clock = new BusyClock()
+      const loop = new Loop(clock)
+      const calls: { readonly early: boolean; readonly lingers: boolean }[] = []
+      const task = taskOf((nowMs, own) => {
+        calls.push({ early: nowMs < own.wakeAtMs, lingers: loop.isLingering })
+        if (hasWork(calls.length - 1)) {
+          clock.spentMs += workMs
+          loop.hasFound = true
+        }
+        own.wakeAtMs = clock.now() + 20
+        return false
+      })
+      task.isWaiting = true
+      task.wakeAtMs = 0
+      loop.add(task)
+      loop.enqueue(task)
+      await clock.advance(ms)
+      loop.stop()
+      return { calls, asked: clock.asked }
+    }
+
+    test('after much work: those who wait are asked before their time, until the work is used up', async () => {
+      const { calls, asked: of } = await asked(50, (call) => call === 0)
+      expect(calls[0]).toEqual({ early: false, lingers: false })
+      expect(calls[1]).toEqual({ early: true, lingers: true })
+      expect(calls.slice(2).every(({ early, lingers }) => !early && !lingers)).toBe(true)
+      expect(of.yield).toBe(1)
+    })
+
+    test('while there is work: it never sleeps', async () => {
+      const { calls, asked: of } = await asked(5, () => true)
+      expect(calls.length).toBeGreaterThan(40)
+      expect(calls.slice(1).every(({ early }) => early)).toBe(true)
+      expect(of.after).toBe(0)
+    })
+
+    test('little work: it sleeps as ever', async () => {
+      const { calls } = await asked(0.1, () => true)
+      // The first may be asked again at once: nothing is known of the load then.
+      expect(calls.filter(({ early }) => early).length).toBeLessThanOrEqual(1)
+      expect(calls.length).toBeLessThanOrEqual(7)
+    })
+
+    test('nobody waits: it sleeps, however much there was to do', async () => {
+      const clock = new BusyClock()
+      const loop = new Loop(clock)
+      const task = taskOf(() => ((clock.spentMs += 50), false))
+      loop.add(task)
+      loop.enqueue(task)
+      await clock.advance(100)
+      expect([clock.asked.yield, loop.isLingering]).toEqual([0, false])
+    })
   })
 })
