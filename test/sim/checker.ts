@@ -7,6 +7,8 @@ import type { WorkerView } from '../../src/testing/simulation/world.js'
 import type { WorldObserver } from '../../src/testing/simulation/world.js'
 import { AckDecoder } from '../../src/wire/ack-codec.js'
 import { Frames, FrameType } from '../../src/wire/frame.js'
+import { plainText } from '../../src/wire/text.js'
+import { ValuePacker } from '../../src/wire/values.js'
 import { describeError } from '../../src/stdx/describe-error.js'
 import { ackerId } from '../../src/topology/tasks.js'
 import type { Repeater } from './repeater.js'
@@ -20,6 +22,13 @@ const told: readonly (readonly [words: string, name: string])[] = [
   ['The store cannot be written', 'store refused a write'],
   [' dies at a write', 'supervisor died at a write'],
 ]
+
+/** From the word that it is superseded until a worker is gone, with its farewell. */
+const fencedMsMax = 1_300
+/** From the death of a machine until nimbus knows, and a little more. */
+const noticedMs = 17_000
+/** Until what was there is elsewhere. */
+const recoveredMs = 20_000
 
 /** Who a data frame is of, as one number that grows: generation of the slot, then start of a process there. */
 type Rank = number
@@ -51,6 +60,9 @@ export class Checker implements WorldObserver, NetworkTap {
   readonly #begun = new Set<NetworkEnd>()
   readonly #frames = new Frames()
   readonly #acks = new AckDecoder()
+  readonly #packer = new ValuePacker(plainText(), { partsMax: 100_000, bytesMax: 1_048_576 })
+  /** By slot: the start of the last process there. */
+  readonly #starts = new Map<string, number>()
   readonly #roots = new Map<SimulatedProcess, Map<number, 'acked' | 'begun'>>()
 
   constructor(trace: Trace, sometimes: Sometimes) {
@@ -83,6 +95,11 @@ export class Checker implements WorldObserver, NetworkTap {
     const ends = ({ process, host, isGone }: NetworkEnd) => `${process?.name ?? host}${isGone ? ' (gone)' : ''}`
     const list = [...network.connections].map(({ dialer, acceptor }) => `${ends(dialer)} → ${ends(acceptor)}`)
     this.broken(`there are ${list.length} connections, and ${expected} should be: ${list.join(', ')}`)
+  }
+
+  /** What is promised by this name so far may be there or not. */
+  perhapsKilled(name: string): void {
+    for (const id of this.promised) if (id.startsWith(`${name}-`)) this.promised.delete(id)
   }
 
   /** What was answered holds. */
@@ -130,6 +147,7 @@ export class Checker implements WorldObserver, NetworkTap {
     if (before?.text === text) return
     if (before !== undefined) this.#sometimes.add('executors moved')
     this.#told.set(topology, { generation, text })
+    this.#checkMachines(assignment, before?.text)
     this.note(text)
     this.#checkSlots()
   }
@@ -145,6 +163,10 @@ export class Checker implements WorldObserver, NetworkTap {
     const { launch } = worker
     if (launch === undefined) return
     const { assignment, slot, since, incarnation } = launch
+    const before = this.#starts.get(slotKey(slot)) ?? 0
+    if (incarnation <= before)
+      this.broken(`${worker.process.name} is start ${incarnation} in its slot, after start ${before}`)
+    this.#starts.set(slotKey(slot), incarnation)
     const executors = workerIn(assignment, slot)?.executors ?? []
     const tasks = executors.flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i))
     this.#known.set(worker.process, { worker, tasks, rank: since * 2 ** 20 + incarnation })
@@ -177,6 +199,7 @@ export class Checker implements WorldObserver, NetworkTap {
   #look(frame: Uint8Array, from: NetworkEnd, to: NetworkEnd): void {
     this.#trace.frame(this.cluster.nowMs, to.connection.number, frame)
     const type = frame[9]
+    if (type === FrameType.control && to.process !== undefined) this.#lookForFence(frame, to.process)
     if (type !== FrameType.tuples && type !== FrameType.acks) return
     if (from.process === undefined || to.process === undefined) return
     if (!this.#begun.has(to)) {
@@ -214,6 +237,44 @@ export class Checker implements WorldObserver, NetworkTap {
     this.cluster.timeline.after(0, () => worker?.exit({ signal: 'SIGKILL' }))
   }
 
+  /** Nobody is given anything on a machine that has been dead for so long that nimbus must know. */
+  #checkMachines({ topology, workers }: Assignment, before: string | undefined): void {
+    const { machines, nimbus, nowMs } = this.cluster
+    const had = before === undefined ? [] : (JSON.parse(before) as Assignment).workers
+    for (const { host, downSinceMs } of machines) {
+      if (nowMs - Math.max(downSinceMs, nimbus.ledSinceMs) < noticedMs) continue
+      const given = workers.find(
+        ({ slot }) => slot.supervisor === host && !had.some((old) => slotKey(old.slot) === slotKey(slot)),
+      )
+      if (given !== undefined)
+        this.broken(`${topology} is given ${slotKey(given.slot)}, and ${host} is dead since ${downSinceMs}`)
+    }
+  }
+
+  /** What was on a machine that is dead for long is elsewhere, if there is room. Asked now and then. */
+  checkRecovery(): void {
+    const { nimbus, machines, nowMs } = this.cluster
+    const leader = nimbus.coordinator
+    if (leader === undefined || nimbus.process?.state !== 'running' || leader.storeError !== undefined) return
+    const dead = machines.filter(({ downSinceMs }) => nowMs - Math.max(downSinceMs, nimbus.ledSinceMs) > recoveredMs)
+    if (dead.length === 0) return
+    const topologies = [...leader.nimbus.topologies.values()].filter(({ life }) => life.status !== 'KILLED')
+    const taken = new Set(
+      topologies.flatMap(({ assignment }) => assignment?.workers.map(({ slot }) => slotKey(slot)) ?? []),
+    )
+    const { usable } = leader.nimbus.sessions.machines(nimbus.process.clock.now())
+    const free = usable
+      .flatMap(({ id, ports }) => ports.map((port) => ({ supervisor: id, port })))
+      .filter((slot) => !taken.has(slotKey(slot)) && !dead.some(({ host }) => host === slot.supervisor))
+    for (const { id, assignment } of topologies) {
+      const lost = assignment?.workers.find(({ slot }) => dead.some(({ host }) => host === slot.supervisor))
+      if (lost !== undefined && free.length > 0)
+        this.broken(
+          `${id} has executors in ${slotKey(lost.slot)}, whose machine is dead for long, and ${free.length} slots are free`,
+        )
+    }
+  }
+
   /** A slot belongs to one topology. */
   #checkSlots(): void {
     const owners = new Map<string, string>()
@@ -238,6 +299,19 @@ export class Checker implements WorldObserver, NetworkTap {
         this.broken(`${to.name} takes a frame of task ${task} from ${from.name}, which is superseded`)
       else newest.set(task, sender.rank)
     }
+  }
+
+  /** A worker that nimbus tells that it is superseded ends within a second. */
+  #lookForFence(frame: Uint8Array, to: SimulatedProcess): void {
+    const known = this.#known.get(to)
+    if (known === undefined || this.#frames.read(frame) !== undefined) return
+    const { arena, start, end } = this.#frames
+    const message = this.#packer.unpack(arena.bytes, arena.view, start + 1, end, arena.bytes[start] === 1)
+    if ((message as { kind?: unknown }).kind !== 'fenced') return
+    const toldAtMs = this.cluster.nowMs
+    known.worker.process.clock.after(fencedMsMax, () =>
+      this.broken(`${to.name} was told at ${toldAtMs} that it is superseded, and is still there`),
+    )
   }
 
   #lookForEarlyAcks(frame: Uint8Array, to: SimulatedProcess): void {

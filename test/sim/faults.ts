@@ -19,6 +19,8 @@ export interface FaultParts {
   readonly failStarts: (count: number) => void
   readonly paused: (process: string) => void
   readonly killed: (id: string) => void
+  /** Nimbus died between the wish and its answer, so nobody knows which topology of this name is killed. */
+  readonly perhapsKilled: (name: string) => void
   /** Executors that a rebalance may ask for. */
   readonly executors: () => Record<string, number>
   /** Has nimbus write something; undefined: a rebalance does. */
@@ -38,7 +40,7 @@ const kinds: Readonly<Record<string, { readonly weight: number; readonly reach: 
   'kill nimbus': { weight: 4, reach: 'control', act: (it) => it.cluster.nimbus.kill() },
   'kill nimbus in a write': { weight: 4, reach: 'control', act: (it) => it.killNimbusInWrite() },
   'end nimbus in order': { weight: 1, reach: 'control', act: (it) => it.cluster.nimbus.close() },
-  'pause nimbus': { weight: 3, reach: 'control', act: (it) => it.pause([it.cluster.nimbus.process], 25_000) },
+  'pause nimbus': { weight: 4, reach: 'control', act: (it) => it.pause([it.cluster.nimbus.process], 25_000) },
   'fill the disk of nimbus': { weight: 2, reach: 'control', act: (it) => it.fillDisk() },
   'kill a supervisor': { weight: 5, reach: 'control', act: (it) => it.anyMachine()?.killSupervisor() },
   'end a supervisor in order': { weight: 1, reach: 'control', act: (it) => it.endSupervisor('leave') },
@@ -212,7 +214,11 @@ export class Faults {
       this.#parts.paused(one.name)
       this.#parts.note(`${one.name} stands still for ${ms} ms`)
       if (ms > 10_000) sometimes.add('paused past the timeouts')
-      this.#undo(ms, () => one.resume({ timersFirst }))
+      this.#undo(ms, () => {
+        // Nimbus gives everybody a whole timeout then.
+        if (one === this.cluster.nimbus.process) this.cluster.nimbus.ledSinceMs = this.cluster.nowMs
+        one.resume({ timersFirst })
+      })
     }
   }
 
@@ -272,7 +278,7 @@ export class Faults {
     for (const machine of machines) {
       if (machine?.isUp !== true) continue
       if (machine.losePower() > 0) sometimes.add('un-synced write lost')
-      this.#undo(200 + rng.below(20_000), () => machine.powerOn())
+      this.#undo(200 + rng.below(rng.below(3) === 0 ? 60_000 : 15_000), () => machine.powerOn())
     }
   }
 
@@ -286,11 +292,13 @@ export class Faults {
   }
 
   killTopology(): void {
-    const { rng, mortal, submit, sometimes, killed } = this.#parts
+    const { rng, mortal, submit, sometimes, killed, perhapsKilled } = this.#parts
     const name = this.#any(mortal)
     if (name === undefined) return
     const waitMs = rng.below(2_000)
+    const asked = this.cluster.nimbus.process
     void this.cluster.ask({ kind: 'kill', topology: name, by: 'simulation', waitMs }).then((reply) => {
+      if (this.cluster.nimbus.process !== asked) perhapsKilled(name)
       if (reply.kind !== 'done' || reply.topology === undefined) return
       killed(reply.topology.id)
       sometimes.add('topology killed')

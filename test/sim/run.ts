@@ -35,6 +35,7 @@ export interface RunResult {
 /** From the end of all faults until every id is acked and everybody is where he should be. */
 const settleMsMax = 75_000
 const lookMs = 250
+const recoveryLookMs = 1_000
 /** Until what is emitted when nothing is wrong any more is acked. */
 const calmMsMax = 10_000
 const idsOfMain = 200
@@ -69,7 +70,7 @@ class Run {
     this.#trace = new Trace(print)
     this.#checker = new Checker(this.#trace, this.#sometimes)
     const chance = rng.below(20)
-    this.#mode = chance === 0 ? 'none' : chance < 3 ? 'control' : chance < 6 ? 'link' : 'data'
+    this.#mode = chance === 0 ? 'none' : chance < 4 ? 'control' : chance < 7 ? 'link' : 'data'
     this.#cluster = new SimulatedCluster(
       { seed, supervisors: 2 + rng.below(3), slots: 2 },
       { observer: this.#checker, tap: this.#checker, ...(settled === undefined ? {} : { settled }) },
@@ -123,6 +124,7 @@ class Run {
       failStarts: (count) => (this.#failingStarts = count),
       paused: (name) => this.#checker.paused.add(name),
       killed: (id) => this.#checker.killed.add(id),
+      perhapsKilled: (name) => this.#checker.perhapsKilled(name),
       executors: () => drawExecutors(rng, shape),
       change:
         this.#mode !== 'data'
@@ -135,7 +137,10 @@ class Run {
     faults.keepUp()
     for (const atMs of this.#drawTimes(harmMs))
       this.#cluster.timeline.after(atMs, () => faults.strike(this.#mode === 'none' ? 'control' : this.#mode))
-    await this.#advance(harmMs + 3_000)
+    for (const endMs = this.#cluster.nowMs + harmMs + 3_000; this.#cluster.nowMs < endMs && !this.#isBroken;) {
+      await this.#advance(Math.min(recoveryLookMs, endMs - this.#cluster.nowMs))
+      this.#checker.checkRecovery()
+    }
     faults.heal()
     this.#checker.meddling = undefined
     this.#failingStarts = 0
@@ -298,6 +303,10 @@ class Run {
     for (let i = 0; i < idsOfCalm; i++) main.availableAtMs.push(cluster.nowMs + i * 10)
     await this.#advance(calmMsMax, () => main.isDone)
     if (!main.isDone) this.#checker.broken(`nothing is wrong, and what is emitted has no ack after ${calmMsMax} ms`)
+  }
+
+  get #isBroken(): boolean {
+    return this.#checker.failure !== undefined
   }
 
   async #advance(ms: number, isOver: () => boolean = () => false): Promise<void> {

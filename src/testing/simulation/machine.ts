@@ -27,6 +27,8 @@ export class Machine implements ProcessTable, MachineView {
   readonly disk = new SimulatedDisk()
   readonly workers = new Set<SimulatedWorker>()
   isUp = true
+  /** When it lost its power; Infinity: it has it. */
+  downSinceMs = Infinity
   /** Undefined while there is none. */
   supervisor: SimulatedProcess | undefined
   /** Workers that were found by a supervisor that started after them. */
@@ -141,6 +143,7 @@ export class Machine implements ProcessTable, MachineView {
   losePower(): number {
     if (!this.isUp) return 0
     this.isUp = false
+    this.downSinceMs = this.#world.timeline.nowMs
     const { network, rng, observer } = this.#world
     network.hostDown(this.host)
     if (this.supervisor !== undefined) this.#forget(this.supervisor)
@@ -153,6 +156,7 @@ export class Machine implements ProcessTable, MachineView {
   powerOn(): void {
     if (this.isUp) return
     this.isUp = true
+    this.downSinceMs = Infinity
     this.#world.network.hostUp(this.host)
     this.#world.observer.note(`${this.host} has power`)
   }

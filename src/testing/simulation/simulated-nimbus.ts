@@ -29,6 +29,8 @@ export class SimulatedNimbus {
   fault: () => WriteFault | undefined = () => undefined
   /** The disk fails every write. */
   isDiskFull = false
+  /** When this one began to lead. */
+  ledSinceMs = 0
   readonly #world: World
   #coordinator: Coordinator | undefined
   #links: Links | undefined
@@ -124,6 +126,7 @@ export class SimulatedNimbus {
     )
     links.begin(coordinator)
     this.#coordinator = coordinator
+    this.ledSinceMs = this.#world.timeline.nowMs
     this.#links = links
     network.listen(own, 'nimbus:1', (carrier, from) => links.acceptSupervisor(carrier, from))
     network.listen(own, 'nimbus:2', (carrier, from) => links.acceptWorker(carrier, from))
