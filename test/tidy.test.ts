@@ -26,6 +26,7 @@ import { readTree } from './tidy/tree.js'
 const shells: Record<string, readonly string[]> = {
   'src/stdx/system-clock.ts': ['performance', 'Date', 'setTimeout', 'clearTimeout', 'setImmediate', 'MessageChannel'],
   'src/stdx/entropy.ts': ['crypto'],
+  'src/testing/text-here.ts': ['Buffer'],
   'src/spouts/node-files.ts': ['process', 'Buffer'],
   'src/local/console-log.ts': ['console'],
   'src/artefact/entry-file.ts': ['Buffer'],

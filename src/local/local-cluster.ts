@@ -9,7 +9,7 @@ import { checkName } from '../topology/check-name.js'
 import { checkOptions, type TopologyOptions } from '../topology/options.js'
 import { specOf, type Topology } from '../topology/topology.js'
 import { consoleLog } from './console-log.js'
-import { LocalTopology, type RunningTopology } from './running-topology.js'
+import { LocalTopology, type HopMaker, type RunningTopology } from './running-topology.js'
 
 export interface LocalClusterOptions {
   /** The time that topologies run on; the machine's. The testing kit has one that is moved by hand. */
@@ -18,6 +18,8 @@ export interface LocalClusterOptions {
   readonly seed?: number
   /** Where warnings and errors go; the console. */
   readonly log?: LogSink
+  /** What every tuple goes through on its way; nothing. The testing kit has one that encodes it: `serialize: true`. */
+  readonly hop?: HopMaker
 }
 
 export interface SubmitOptions extends Partial<TopologyOptions> {
@@ -36,6 +38,7 @@ export class LocalCluster implements AsyncDisposable {
   readonly #clock: Clock
   readonly #seed: number | undefined
   readonly #log: LogSink
+  readonly #hop: HopMaker | undefined
   readonly #running = new Map<string, LocalTopology>()
   #isClosed = false
 
@@ -43,6 +46,7 @@ export class LocalCluster implements AsyncDisposable {
     this.#clock = options.clock ?? systemClock()
     this.#seed = options.seed
     this.#log = options.log ?? consoleLog
+    this.#hop = options.hop
   }
 
   /**
@@ -72,6 +76,7 @@ export class LocalCluster implements AsyncDisposable {
       rng: this.#seed === undefined ? cryptoRng() : seededRng(this.#seed),
       hash,
       log: this.#log,
+      hop: this.#hop,
       onGone: () => this.#running.delete(name),
     })
     this.#running.set(name, running)

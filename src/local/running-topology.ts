@@ -11,7 +11,7 @@ import { resolveOptions, type ResolvedOptions, type TopologyOptions } from '../t
 import { layoutTasks } from '../topology/tasks.js'
 import type { TopologySpec } from '../topology/topology.js'
 import { Loop } from '../worker/loop.js'
-import { Transfer } from '../worker/transfer.js'
+import { Transfer, type Hop } from '../worker/transfer.js'
 import { Worker } from '../worker/worker.js'
 import { snapshot, type TopologyMetrics } from './metrics.js'
 
@@ -35,6 +35,9 @@ export interface RunningTopology {
   errors(): readonly ReportedError[]
 }
 
+/** Makes what the tuples of a topology go through on their way: how the testing kit has them encoded. */
+export type HopMaker = (spec: TopologySpec, options: ResolvedOptions) => Hop
+
 export interface LocalTopologyParts {
   readonly name: string
   readonly spec: TopologySpec
@@ -43,6 +46,7 @@ export interface LocalTopologyParts {
   readonly rng: Rng
   readonly hash: KeyHash
   readonly log: LogSink
+  readonly hop: HopMaker | undefined
   /** Called when it is gone. */
   readonly onGone: () => void
 }
@@ -144,7 +148,7 @@ export class LocalTopology implements RunningTopology {
   #makeWorkers(): Worker[] {
     const { spec, name, clock, rng, hash, optionLayers } = this.#parts
     const layout = layoutTasks(spec, this.#options)
-    const transfer = new Transfer()
+    const transfer = new Transfer(undefined, this.#parts.hop?.(spec, this.#options))
     return placeExecutors(layout.executors, this.#options.workers).map(
       (executors, index) =>
         new Worker({

@@ -28,6 +28,8 @@ export interface CompleteOptions {
   readonly seed?: number
   /** Where warnings and errors go; nowhere, as the result has the errors. */
   readonly log?: LogSink
+  /** As for `virtualCluster`: values go through the codec that stands between worker processes; false. */
+  readonly serialize?: boolean
 }
 
 const nowhere: LogSink = { write() {} }
@@ -39,7 +41,11 @@ const nowhere: LogSink = { write() {} }
 export async function completeTopology(topology: Topology, options: CompleteOptions = {}): Promise<Completed> {
   const spec = specOf(topology)
   const mocked = topologyOf({ ...spec, components: withMocks(spec, options.mockSpouts ?? {}) })
-  const { cluster, clock } = virtualCluster({ seed: options.seed ?? 0, log: options.log ?? nowhere })
+  const { cluster, clock } = virtualCluster({
+    seed: options.seed ?? 0,
+    log: options.log ?? nowhere,
+    serialize: options.serialize ?? false,
+  })
   const recording = new Recording(spec)
   const run = await clock.until(cluster.submit(mocked, { taskHooks: [() => recording.hook()] }))
   try {

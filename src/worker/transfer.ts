@@ -24,6 +24,9 @@ export interface RemoteTasks {
   spout(task: TaskId): VerdictTarget
 }
 
+/** What every tuple on a lane of this process goes through before it comes to the lane's own destination. */
+export type Hop = (lane: Lane) => Destination
+
 /**
  * Which task is where. Asked once per lane, acker and spout, when they are first needed, never per tuple: what it
  * answers is kept by those who ask.
@@ -33,10 +36,12 @@ export class Transfer {
   readonly #spouts = new Map<TaskId, SpoutTask>()
   readonly #ackers = new Map<TaskId, AckerTask>()
   readonly #remote: RemoteTasks | undefined
+  readonly #hop: Hop | undefined
 
-  /** Without `remote`, every task is in this process. */
-  constructor(remote?: RemoteTasks) {
+  /** Without `remote`, every task is in this process. `hop`: for tests. */
+  constructor(remote?: RemoteTasks, hop?: Hop) {
     this.#remote = remote
+    this.#hop = hop
   }
 
   addBolt(bolt: BoltTask): void {
@@ -55,7 +60,9 @@ export class Transfer {
     const { component, stream, task } = source
     const bolt = this.#bolts.get(target)
     if (bolt !== undefined) {
-      return new Lane(component, stream, task, false, target, bolt.inbox, bolt.input(component, stream))
+      const lane = new Lane(component, stream, task, false, target, bolt.inbox, bolt.input(component, stream))
+      if (this.#hop === undefined) return lane
+      return new Lane(component, stream, task, false, target, this.#hop(lane), lane.input)
     }
     // The receiver counts what it reads; these counters stay at zero.
     const input = new InputCounters(component, stream)
