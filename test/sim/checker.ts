@@ -110,11 +110,14 @@ export class Checker implements WorldObserver, NetworkTap {
       if (!there.has(id) && !this.killed.has(id)) this.broken(`${id} was said to be submitted, and is not there`)
   }
 
-  /** No attempt of a process that lives and was left alone for so long is still open. */
+  /** No attempt of a process that lives is still open after its time; a topology that came late goes on emitting. */
   checkVerdicts(workers: readonly WorkerView[]): void {
     const alive = new Set(workers.map(({ process }) => process.name))
     for (const { attempts, parts } of this.allLogs) {
-      const open = attempts.find(({ process, verdict }) => verdict === undefined && alive.has(process))
+      const latestMs = this.cluster.nowMs - parts.verdictMsMax
+      const open = attempts.find(
+        ({ process, verdict, atMs }) => verdict === undefined && atMs <= latestMs && alive.has(process),
+      )
       if (open !== undefined)
         this.broken(`${parts.topology}: attempt ${open.number} of ${open.process} has no verdict after its time`)
     }
