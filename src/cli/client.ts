@@ -52,13 +52,13 @@ export class NimbusClient {
     await this.#ask('PUT', path, { type: 'application/octet-stream', bytes }, uploadMs)
   }
 
-  /** Whether there is something by that path. */
+  /** Whether there is something by that path. Refused is no: the answer has no words, and that to the `put` that follows has. */
   async has(path: string): Promise<boolean> {
     try {
       await this.#ask('HEAD', path)
       return true
     } catch (error) {
-      if (error instanceof RemoteError && error.status === 404) return false
+      if (error instanceof RemoteError) return false
       throw error
     }
   }
@@ -107,7 +107,6 @@ export class NimbusClient {
 
   #refused(answer: HttpAnswer, method: string): Error {
     const { status } = answer
-    // The answer to HEAD has no words.
     const value = method === 'HEAD' ? {} : (jsonIn(answer) ?? {})
     const { code, message, error, errorMessage, problems } = value as Record<string, unknown>
     if (code === 'INVALID_TOPOLOGY' && Array.isArray(problems)) return new InvalidTopologyError(problems as Problem[])

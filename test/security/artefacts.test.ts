@@ -1,7 +1,7 @@
 // Guards "a topology with a syntax error, one that throws or never finishes at import, a name already running, Nimbus
 // down, a full disk: each is told with its code and exit code, and what runs goes on", with real processes.
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,8 +11,9 @@ import { stormTs, type Ended } from '../cli/storm-ts.js'
 import { Cluster } from '../cluster/cluster.js'
 import { processesIn } from '../cluster/processes.js'
 import { until } from '../cluster/until.js'
-import { ask, post, progressOf, type Asked } from './ask.js'
+import { ask, post, progressOf, urlIn, type Asked } from './ask.js'
 import { SmallDisk } from './disk.js'
+import { oddName } from './topologies/odd-names.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const steady = fileURLToPath(new URL('topologies/steady.ts', import.meta.url))
@@ -37,7 +38,7 @@ beforeAll(async () => {
     folder: join(folder, 'cluster'),
     supervisors: 1,
     slots: 2,
-    nimbus: ['--deploy-ms', '8s'],
+    nimbus: ['--deploy-ms', '8s', '--tokens-file', tokensFile()],
   })
   await cluster.done('jar', 'deploy', steady, 'steady', '1')
   await cluster.workers('steady', 1)
@@ -48,6 +49,21 @@ afterAll(async () => {
   for (const disk of Object.values(disks ?? {})) disk.unmount()
   rmSync(folder, { recursive: true, force: true })
 }, 60_000)
+
+const sha256 = (text: string | Uint8Array) => createHash('sha256').update(text).digest('hex')
+
+/** A viewer, and somebody whose time is over; their tokens are files of these names. */
+function tokensFile(): string {
+  const path = join(folder, 'tokens.yaml')
+  const tokens = { viewer: 'role: viewer', late: 'role: admin, expires: 2001-01-01' }
+  const lines = Object.entries(tokens).map(
+    ([name, more]) => `- { name: ${name}, ${more}, sha256: ${sha256(`token of ${name}`.replaceAll(' ', '-'))} }\n`,
+  )
+  writeFileSync(path, lines.join(''), { mode: 0o600 })
+  for (const name of [...Object.keys(tokens), 'nobody'])
+    writeFileSync(join(folder, `token-${name}`), `token-of-${name}`, { mode: 0o600 })
+  return path
+}
 
 /** Writes a module and returns its path. */
 function module(name: string, text: string): string {
@@ -122,7 +138,7 @@ describe.skipIf(process.platform !== 'linux')('artefacts', () => {
       .ended
     expect([code, err]).toEqual([0, ''])
     const bytes = spoil(readFileSync(out))
-    const artefact = createHash('sha256').update(bytes).digest('hex')
+    const artefact = sha256(bytes)
     const headers = { 'content-type': 'application/octet-stream' }
     await ask(data, `/api/v2/artefacts/${artefact}`, { method: 'PUT', body: new Uint8Array(bytes), headers })
     return post(data, '/api/v2/topologies', { request: `of ${name}`, artefact, cwd: folder })
@@ -175,6 +191,86 @@ describe.skipIf(process.platform !== 'linux')('artefacts', () => {
     const codes = await Promise.all([1, 2, 3].map(async () => (await cluster.storm('deploy', '--no-wait', file)).code))
     expect(codes.map(String).sort()).toEqual(['0', '6', '6'])
     await cluster.done('kill', 'twin', '-w', '0')
+  })
+
+  test('tokens: of a viewer, of one whose time is over, of nobody: what they may not ends with 4', async () => {
+    const url = urlIn(data)
+    const as = (name: string, ...verb: string[]) =>
+      stormTs(built, [verb[0] ?? '', '--nimbus', url, '--token-file', `token-${name}`, ...verb.slice(1)], {
+        cwd: folder,
+      }).ended
+    const cases: readonly (readonly [name: string, verb: string[], code: number, says: RegExp])[] = [
+      ['viewer', ['list'], 0, /^$/],
+      ['viewer', ['deploy', steady, 'other'], 4, /'viewer' has the role viewer; submitter is needed\. \(FORBIDDEN\)/],
+      ['viewer', ['kill', 'steady'], 4, /operator is needed\. \(FORBIDDEN\)/],
+      ['late', ['list'], 4, /\(TOKEN_EXPIRED\)/],
+      ['nobody', ['list'], 4, /\(UNAUTHENTICATED\)/],
+      ['nobody', ['deploy', steady], 4, /\(UNAUTHENTICATED\)/],
+    ]
+    await meanwhile(async () => {
+      for (const [name, verb, code, says] of cases) {
+        const ended = await as(name, ...verb)
+        expect([name, verb, ended.code]).toEqual([name, verb, code])
+        expect(ended.err).toMatch(says)
+        expect(ended.err + ended.out).not.toContain(`token-of-`)
+      }
+    })
+  })
+
+  test('names and errors with markup, lines and codes in them: shown as text, one line each', async () => {
+    const odd = fileURLToPath(new URL('topologies/odd-names.ts', import.meta.url))
+    const outputs: string[] = []
+    await meanwhile(async () => {
+      const deployed = await cluster.storm('deploy', odd)
+      expect(deployed.code).toBe(0)
+      outputs.push(deployed.err)
+      await until('its error is told', 60_000, async () => {
+        const { json } = await ask(data, '/api/v2/topologies/odd-names/errors')
+        const [error] = json['errors'] as readonly { component: string; message: string }[]
+        return error?.component === oddName && error.message.includes(oddName)
+      })
+      for (const verb of ['describe', 'errors', 'logs']) {
+        const { code, out, err } = await cluster.storm(verb, 'odd-names')
+        expect([verb, code]).toEqual([verb, 0])
+        outputs.push(out, err)
+      }
+      const detail = await ask(data, `/api/v1/topology/odd-names/component/${encodeURIComponent(oddName)}`)
+      expect([detail.status, detail.json['id']]).toEqual([200, oddName])
+      for (const line of (await ask(data, '/metrics')).text.split('\n'))
+        expect(line).toMatch(/^(#.*|\w+(\{.*\})? [\d.e+-]+|)$/)
+      await cluster.done('kill', 'odd-names', '-w', '0')
+    })
+    const shown = outputs.join('')
+    expect(shown).toContain('<img src=x')
+    // oxlint-disable-next-line no-control-regex
+    expect(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/.exec(shown)).toBe(null)
+    const logs = join(folder, 'cluster/supervisor-1/supervisor/logs')
+    const files = readdirSync(logs, { recursive: true, withFileTypes: true }).filter(
+      ({ name }) => name === 'worker.log',
+    )
+    const lines = files.flatMap(({ parentPath, name }) =>
+      readFileSync(join(parentPath, name), 'utf8').trimEnd().split('\n'),
+    )
+    const told = lines.map((line) => (JSON.parse(line) as { msg: string }).msg)
+    expect(told.filter((msg) => msg === oddName).length).toBe(1)
+  })
+
+  test('logs: beyond the end, and of a topology that is gone: told so', async () => {
+    const [worker] = await cluster.workers('steady', 1)
+    const path = `/api/v2/topologies/steady/logs?supervisor=${worker?.supervisor}&port=${worker?.port}`
+    const beyond = await ask(data, `${path}&from=99999999`)
+    expect([beyond.status, beyond.json['code']]).toEqual([416, 'INVALID_REQUEST'])
+    expect((await ask(data, `${path}&from=0&maxBytes=10`)).text.length).toBe(10)
+    const gone = await cluster.storm('logs', 'odd-names')
+    expect([gone.code, gone.out]).toEqual([1, ''])
+    expect(gone.err).toMatch(/odd-names-\d+-\d+ was killed\. \(NOT_FOUND\)/)
+  })
+
+  test('crowd: three thousand questions at once are answered, and heartbeats go on', async () => {
+    const statuses = await meanwhile(() =>
+      Promise.all(Array.from({ length: 3_000 }, async () => (await ask(data, '/api/v1/cluster/summary')).status)),
+    )
+    expect(statuses.filter((status) => status !== 200 && status !== 429)).toEqual([])
   })
 
   test('nimbus down: every verb ends with 5, workers go on, and it is as before when it is back', async () => {

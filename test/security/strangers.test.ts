@@ -21,7 +21,7 @@ const noiseBytes = 72 * 2 ** 20
 
 /** At a time. What is not bounded by more than the size of a message would cost 1 MiB each. */
 const many = 120
-const few = 10
+const few = 4
 
 let folder = ''
 let cluster: Cluster
@@ -95,6 +95,13 @@ function message(body: Uint8Array, length = body.length, opcode = 2): Buffer {
   head.writeUInt8(0x80 | 127, 1)
   head.writeBigUInt64BE(BigInt(length), 2)
   return Buffer.concat([head, body])
+}
+
+const closing = (code: number, reason: string | Buffer) => {
+  const body = Buffer.concat([Buffer.from([code >> 8, code & 0xff]), Buffer.from(reason)])
+  const long = message(body, body.length, 8)
+  // A control frame has a length of one byte, but for one that is too long for it.
+  return body.length > 125 ? long : Buffer.concat([Buffer.from([0x88, 0x80 | body.length, 0, 0, 0, 0]), body])
 }
 
 const frames = new Frames()
@@ -199,6 +206,42 @@ describe.skipIf(process.platform !== 'linux')('strangers', () => {
     const longest = Math.max(...lasted.map(({ ms }) => ms))
     process.stdout.write(`${lasted.length} strangers, the last gone after ${longest} ms\n`)
     expect(lasted.filter(({ ms }) => ms > goneWithinMs)).toEqual([])
+  })
+
+  const farewells: [name: string, bytes: Buffer, code: number][] = [
+    ...[0, 999, 1_005, 1_006, 65_535].map((code): [string, Buffer, number] => [
+      `code ${code}`,
+      closing(code, ''),
+      1_002,
+    ]),
+    ['a reason of 200 bytes', closing(1_000, 'x'.repeat(200)), 1_002],
+    ['half a code', message(Buffer.from([3]), 1, 8), 1_002],
+    ['a reason that is no text', closing(1_000, Buffer.from([0xff, 0xfe])), 1_000],
+  ]
+  test('farewell: one that cannot be is answered as such', async () => {
+    const answers = await meanwhile(() =>
+      Promise.all(
+        targets.flatMap((target) =>
+          farewells.map(async ([name, bytes]) => {
+            const said: Buffer[] = []
+            await lasting(target, (socket) => {
+              socket.on('data', (piece) => said.push(piece))
+              socket.write(upgradeTo(target.path))
+              socket.write(bytes)
+            })
+            const text = Buffer.concat(said)
+            const frameAt = text.indexOf('\r\n\r\n') + 4
+            return [`${target.name}: ${name}`, text[frameAt], text.subarray(frameAt + 2).readUInt16BE()]
+          }),
+        ),
+      ),
+    )
+    const closeFrame = 0x88
+    expect(answers).toEqual(
+      targets.flatMap(({ name: target }) =>
+        farewells.map(([name, , code]) => [`${target}: ${name}`, closeFrame, code]),
+      ),
+    )
   })
 
   /** By what they pour in, with how many do so at a time. */
