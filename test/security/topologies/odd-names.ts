@@ -1,7 +1,7 @@
 import { listSpout, stream, t, TopologyBuilder, type Bolt, type Topology } from 'storm-ts'
 
 /** What an id may be, though nobody should: markup, quotes, lines, turns of direction, what steers a terminal. */
-export const oddName = `<img src=x onerror="alert('1')">\n\u202e${'\u001b'}[2J{{7*7}}%s`
+export const oddName = `<img src=x onerror="alert('1')">\n\u202e\u001b[2J{{7*7}}%s`
 
 /** A bolt whose id, errors and lines are like that. */
 export default function oddNames(): Topology {
