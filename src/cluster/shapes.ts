@@ -14,7 +14,7 @@ import {
   type TopologyRecord,
   type WorkerTopology,
 } from './records.js'
-import { latencyBucketCount } from './latency.js'
+import { latencyBucketCount } from '../stdx/latency-buckets.js'
 
 /**
  * The shapes that records have when they come from outside, with the bounds of everything in them. A shape copies what

@@ -1,4 +1,5 @@
 import { build, type Histogram } from 'hdr-histogram-js'
+import { latencyBucketCount, latencyBucketOf } from '../stdx/latency-buckets.js'
 
 /** What a task counts of the tuples it reads from one stream of one component. */
 export class InputCounters {
@@ -36,14 +37,21 @@ export function noCounts(): Counts {
 
 /**
  * Latencies of the sampled tuples of a task: made on the first sample, as most tasks of a small test never have one.
- * Kept in microseconds, 1 µs to 10 minutes, two digits; mergeable.
+ * Kept in microseconds, 1 µs to 10 minutes, two digits; mergeable. Kept again in the few buckets that a heartbeat tells.
  */
 export class LatencyRecorder {
   #histogram: Histogram | undefined
+  #buckets: Float64Array | undefined
 
   record(ms: number): void {
     this.#histogram ??= emptyHistogram()
     this.#histogram.recordValue(Math.min(Math.max(1, Math.round(ms * 1_000)), 600_000_000))
+    this.#buckets ??= new Float64Array(latencyBucketCount)
+    this.#buckets[latencyBucketOf(ms)]! += 1
+  }
+
+  addBucketsTo(sum: Float64Array): void {
+    this.#buckets?.forEach((count, bucket) => (sum[bucket]! += count))
   }
 
   addTo(sum: Histogram): void {
@@ -64,6 +72,13 @@ export function summarise(recorders: Iterable<LatencyRecorder>): LatencySummary 
     p99: ms(sum.getValueAtPercentile(99)),
     max: ms(sum.maxValue),
   }
+}
+
+/** Samples of many tasks by bucket of `latencyBucketOf`, up to the last one that has any. */
+export function bucketsOf(recorders: Iterable<LatencyRecorder>): number[] {
+  const sum = new Float64Array(latencyBucketCount)
+  for (const recorder of recorders) recorder.addBucketsTo(sum)
+  return [...sum.subarray(0, sum.findLastIndex((count) => count > 0) + 1)]
 }
 
 function emptyHistogram(): Histogram {

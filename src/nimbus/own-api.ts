@@ -1,5 +1,5 @@
 import type { TopologyRecord } from '../cluster/records.js'
-import { latencyQuantileMs } from '../cluster/latency.js'
+import { latencyQuantileMs } from '../stdx/latency-buckets.js'
 import { unplacedOf } from './placement.js'
 import type { LatencySum } from './statistics.js'
 import { schedulerInfo } from './storm-api.js'

@@ -1,4 +1,4 @@
-import { latencyBucketCount } from '../cluster/latency.js'
+import { latencyBucketCount } from '../stdx/latency-buckets.js'
 import type { ComponentSnapshot, Latency } from '../cluster/records.js'
 import { Rolling, type WindowSecs } from './rolling.js'
 

@@ -1,7 +1,7 @@
 import type { ComponentSnapshot, InputCounts, Latency, OutputCounts } from '../cluster/records.js'
 import type { BoltTask } from '../executor/bolt-task.js'
 import type { SpoutTask } from '../executor/spout-task.js'
-import { summarise, type LatencyRecorder } from '../executor/stats.js'
+import { bucketsOf, summarise, type LatencyRecorder } from '../executor/stats.js'
 import type { UserMetrics } from '../executor/task-context.js'
 import type { Worker } from './worker.js'
 
@@ -74,7 +74,8 @@ function inputsOf(bolts: readonly BoltTask[]): InputCounts[] {
 function latency<K extends string>(name: K, recorders: readonly LatencyRecorder[]): { [key in K]?: Latency } {
   const summary = summarise(recorders)
   if (summary === undefined) return {}
-  return { [name]: { count: summary.count, sumMs: summary.mean * summary.count } } as { [key in K]: Latency }
+  const told: Latency = { count: summary.count, sumMs: summary.mean * summary.count, buckets: bucketsOf(recorders) }
+  return { [name]: told } as { [key in K]: Latency }
 }
 
 function numbersOf(metrics: UserMetrics): Record<string, number> {

@@ -5,7 +5,7 @@ import {
   latencyBucketOf,
   latencyBucketTopMs,
   latencyQuantileMs,
-} from '../../src/cluster/latency.js'
+} from '../../src/stdx/latency-buckets.js'
 import type { ComponentSnapshot } from '../../src/cluster/records.js'
 import { Rolling } from '../../src/nimbus/rolling.js'
 import { TopologyStatistics, type StatisticsWindow } from '../../src/nimbus/statistics.js'
