@@ -15,7 +15,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   })
   try {
     if (args.length === 0) program.help({ error: true })
-    await program.parseAsync([...args], { from: 'user' })
+    await program.parseAsync(verbBeforeOptions(program, args), { from: 'user' })
     return exitCode
   } catch (error) {
     // Help and version end this way, too.
@@ -23,6 +23,24 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
       return error.exitCode === 0 ? 0 : 2
     return refuse(error, terminal)
   }
+}
+
+/** `jar --config X deploy …` as `jar deploy --config X …`: commander takes the word for the file of the default verb. */
+function verbBeforeOptions(program: Command, args: readonly string[]): string[] {
+  const jar = program.commands.find((verb) => verb.name() === args[0] && verb.commands.length > 0)
+  if (jar === undefined) return [...args]
+  let at = 1
+  for (let word = args[at]; word?.startsWith('-') === true && word !== '--'; word = args[at]) {
+    const [flag] = word.split('=', 1)
+    const option = jar.commands
+      .flatMap(({ options }) => options)
+      .find(({ short, long }) => [short, long].includes(flag))
+    if (option === undefined) break
+    at += word.includes('=') || !(option.required || option.optional) ? 1 : 2
+  }
+  const verb = jar.commands.find((each) => each.name() === args[at])
+  if (verb === undefined) return [...args]
+  return [jar.name(), verb.name(), ...args.slice(1, at), ...args.slice(at + 1)]
 }
 
 /** Loaded when its verb is asked for. */

@@ -289,7 +289,13 @@ describe('jar', () => {
       inactive: true,
       graph,
     }
-    for (const verb of [['jar', 'deploy'], ['deploy'], ['jar']]) {
+    for (const verb of [
+      ['jar', 'deploy'],
+      ['deploy'],
+      ['jar'],
+      ['jar', '-n', '2', '--dry-run', 'deploy'],
+      ['jar', '--dry-run', 'deploy'],
+    ]) {
       const options = ['--dry-run', '--json', '--name', 'other', '-n', '3', '-c', 'mine=x', '--inactive']
       const ended = await runHere([...verb, ...options, 'dry.ts', 'a', '--b'])
       expect([ended.code, ended.err]).toEqual([0, expect.stringContaining('✓ found topology dry')])
