@@ -1,5 +1,5 @@
 import type { ChooserContext, OneChooser } from './chooser.js'
-import { KeyRoutes } from './key-routes.js'
+import { isShortPrimitive, KeyRoutes } from './key-routes.js'
 
 /**
  * Equal keys, equal task: on every emitter, in every worker, on every machine, today and after a restart. The route is
@@ -7,9 +7,12 @@ import { KeyRoutes } from './key-routes.js'
  */
 export class FieldsChooser implements OneChooser {
   private readonly routes: KeyRoutes
+  /** The fields where there is but one target: what is surely a key need not be looked at any further. */
+  private readonly surely: readonly string[] | null
 
   constructor(fields: readonly string[], { component, stream, targets, hash }: ChooserContext) {
     const count = targets.length
+    this.surely = count === 1 ? fields : null
     this.routes = new KeyRoutes(
       fields,
       `component '${component}', stream '${stream}'`,
@@ -18,6 +21,13 @@ export class FieldsChooser implements OneChooser {
   }
 
   choose(values: object): number {
-    return this.routes.of(values)
+    return this.surely !== null && this.areKeys(this.surely, values) ? 0 : this.routes.of(values)
+  }
+
+  private areKeys(fields: readonly string[], values: object): boolean {
+    for (let i = 0; i < fields.length; i++) {
+      if (!isShortPrimitive((values as Record<string, unknown>)[fields[i] as string])) return false
+    }
+    return true
   }
 }

@@ -50,7 +50,7 @@ export class KeyRoutes {
 }
 
 /** Long strings would make the cache's memory theirs to decide, and so would bigints, which have any size. */
-function isShortPrimitive(key: unknown): boolean {
+export function isShortPrimitive(key: unknown): boolean {
   switch (typeof key) {
     case 'string':
       return key.length <= 256

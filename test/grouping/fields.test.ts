@@ -45,6 +45,21 @@ describe('fields', () => {
     for (let i = 0; i < 40_000; i += 997) expect(fresh({ word: i % 3 === 0 ? `word ${i}` : i })).toBe(first[i])
   })
 
+  test('fields: one target: the answer is the same for every key, and what is no key is refused as ever', () => {
+    const alone = chooserOf(byBoth, contextFor(1))
+    fc.assert(
+      fc.property(keyValue, keyValue, (word, user) => {
+        expect(alone({ word, user })).toBe(0)
+      }),
+      runs,
+    )
+    for (const values of [
+      { word: () => 0, user: 1 },
+      { word: 'a', user: Symbol('b') },
+    ])
+      expect(() => alone(values)).toThrow(expect.objectContaining({ code: 'UNENCODABLE_KEY' }))
+  })
+
   // Where these keys go never changes: it would part a key's state from its tuples on a rolling upgrade.
   // The tasks were had from the bytes by another implementation of xxHash.
   const golden: [string, unknown, number][] = [
