@@ -1,5 +1,6 @@
 // Guards "an unauthenticated peer is closed within 5 s having cost ≤ 64 KiB, and what runs goes on": whoever connects to
-// nimbus or to a worker and does not prove who he is, on the ports of real processes.
+// nimbus or to a worker and does not prove who he is, on the ports of real processes. That no more than 64 KiB are read of
+// him is shown exactly in test/wire/websocket.test.ts; here, that the memory of the whole process agrees.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -291,7 +292,7 @@ describe.skipIf(process.platform !== 'linux')('strangers', () => {
   /** The two processes, by one path each. */
   const processes = () => targets.filter(({ path }) => path !== '/link/supervisor')
 
-  test('memory: a hundred at a time who pour in all they can cost 64 KiB each', async () => {
+  test('memory: a hundred at a time who pour in all they can: it is not kept', async () => {
     await meanwhile(() =>
       Promise.all(
         processes().map(async (target) => {
