@@ -40,10 +40,10 @@ export class Loop implements Scheduler {
   #cancelAlarm: (() => void) | undefined
   /** How long it may linger, in milliseconds; below zero: how much work would have to come first. */
   #lingerMs = 0
-  /** When it last had nothing to do any more, and something again. */
-  #idleSinceMs = -Infinity
-  #busySinceMs = 0
   #isIdle = false
+  /** When it last had nothing to do any more, and something again. */
+  #idleSinceMs = 0
+  #busySinceMs = 0
   readonly #turn = () => this.#runTurn()
 
   constructor(clock: Clock) {
