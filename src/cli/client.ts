@@ -85,7 +85,7 @@ export class NimbusClient {
       throw this.#unreachable(error)
     })
     this.#checkProtocol(answer)
-    if (answer.status >= 300) throw this.#refused(answer, method)
+    if (answer.status >= 300) throw this.#refused(answer)
     return { answer, json: () => jsonIn(answer) ?? this.#notNimbus(answer) }
   }
 
@@ -105,9 +105,9 @@ export class NimbusClient {
     throw new StormError('NOT_A_NIMBUS', `What answers at ${this.#parts.url} is no nimbus (status ${status}).`)
   }
 
-  #refused(answer: HttpAnswer, method: string): Error {
+  #refused(answer: HttpAnswer): Error {
     const { status } = answer
-    const value = method === 'HEAD' ? {} : (jsonIn(answer) ?? {})
+    const value = jsonIn(answer) ?? {}
     const { code, message, error, errorMessage, problems } = value as Record<string, unknown>
     if (code === 'INVALID_TOPOLOGY' && Array.isArray(problems)) return new InvalidTopologyError(problems as Problem[])
     const word = [code, error].find(isText) ?? `HTTP_${status}`

@@ -31,12 +31,13 @@ function verbBeforeOptions(program: Command, args: readonly string[]): string[] 
   if (jar === undefined) return [...args]
   let at = 1
   for (let word = args[at]; word?.startsWith('-') === true && word !== '--'; word = args[at]) {
-    const [flag] = word.split('=', 1)
+    // `--workers=2` and `-n2` bring their value along.
+    const flag = word.startsWith('--') ? word.split('=', 1)[0] : word.slice(0, 2)
     const option = jar.commands
       .flatMap(({ options }) => options)
       .find(({ short, long }) => [short, long].includes(flag))
     if (option === undefined) break
-    at += word.includes('=') || !(option.required || option.optional) ? 1 : 2
+    at += word !== flag || !(option.required || option.optional) ? 1 : 2
   }
   const verb = jar.commands.find((each) => each.name() === args[at])
   if (verb === undefined) return [...args]

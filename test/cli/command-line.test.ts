@@ -294,6 +294,7 @@ describe('jar', () => {
       ['deploy'],
       ['jar'],
       ['jar', '-n', '2', '--dry-run', 'deploy'],
+      ['jar', '-n2', '--name=it', 'deploy'],
       ['jar', '--dry-run', 'deploy'],
     ]) {
       const options = ['--dry-run', '--json', '--name', 'other', '-n', '3', '-c', 'mine=x', '--inactive']
