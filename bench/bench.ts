@@ -1,6 +1,7 @@
 import { all } from './all.js'
 import { WrongRun } from './children.js'
 import { compare } from './compare.js'
+import { idle } from './idle.js'
 import { load } from './load.js'
 import { UsageError } from './options.js'
 import type { Output } from './output.js'
@@ -14,6 +15,7 @@ const commands: Readonly<Record<string, (args: readonly string[], output: Output
   all,
   sweep,
   load,
+  idle,
   compare,
   smoke,
   report: writePage,

@@ -168,7 +168,7 @@ test('bench: report: says what is to be run first', async () => {
 test('bench: commands: an unknown one is answered with those that there are', async () => {
   const { notes, output } = listening()
   expect(await bench(['al'], output)).toBe(2)
-  expect(notes).toEqual(["bench: there is no command 'al'; there are all, sweep, load, compare, smoke, report"])
+  expect(notes).toEqual(["bench: there is no command 'al'; there are all, sweep, load, idle, compare, smoke, report"])
   expect(await bench(['sweep', 'pendin'], output)).toBe(2)
   expect(notes.at(-1)).toContain("Did you mean 'pending'?")
 })
@@ -179,4 +179,12 @@ test('bench: compare: an unknown revision is told', async () => {
   expect(await bench(['compare', 'no-such-revision', '.'], output)).toBe(2)
   process.chdir(folder)
   expect(notes.at(-1)).toBe("bench: there is no revision 'no-such-revision' in this repository")
+})
+
+test('idle: a spout that has nothing is asked, and its share of a core told beside that of a timer', async () => {
+  const { out, output } = listening()
+  expect(await bench(['idle', '--warmup', '0', '--seconds', '0.1', '--windows', '2'], output)).toBe(0)
+  const text = out.join('\n')
+  expect(text).toMatch(/idle topology +[\d.]+ \([\d., ]+\) +[1-9]\d*/)
+  expect(text).toMatch(/timer alone +[\d.]+ \([\d., ]+\) +[1-9]\d*/)
 })
