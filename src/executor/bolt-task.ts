@@ -72,6 +72,8 @@ export class BoltTask implements Steppable, Source {
   readonly #ordered: OrderedExecutions | null
   readonly #kept: KeptTuples
   #drainWaiters: (() => void)[] = []
+  /** Called when the last open call is over; set when the task is closed. */
+  #atRest = () => {}
   readonly #tickLane: Lane
   #nextTickMs = Infinity
   #isTickWaiting = false
@@ -141,6 +143,11 @@ export class BoltTask implements Steppable, Source {
     this.wakeAtMs = Infinity
     this.#nextTickMs = Infinity
     this.#releaseDrainWaiters()
+  }
+
+  /** Resolves when no call of `execute` is open; undefined: none is. */
+  rest(): Promise<void> | undefined {
+    return this.openCalls === 0 ? undefined : new Promise((resolve) => (this.#atRest = resolve))
   }
 
   unblocked(): void {
@@ -309,7 +316,7 @@ export class BoltTask implements Steppable, Source {
   }
 
   #closeCall(tuple: TaskTuple): void {
-    this.openCalls--
+    if (--this.openCalls === 0) this.#atRest()
     this.#kept.closed(tuple, !this.#isBasic && isUndecided(tuple))
     if (!this.queued) this.#parts.scheduler.enqueue(this)
   }

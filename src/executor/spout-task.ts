@@ -61,6 +61,8 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   #isExhausted = false
   /** When the open promise of `nextTuple` was returned; undefined: no call is open. */
   #callingSinceMs: number | undefined
+  /** Called when the open call is over; set when the task is closed. */
+  #atRest = () => {}
   #hasStalled = false
   #hasFailed = false
   #hasLostAcker = false
@@ -128,6 +130,11 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     this.isWaiting = false
     this.wakeAtMs = Infinity
     while (this.#pending.takeAny()) this.#failed(killed)
+  }
+
+  /** Resolves when no call of `nextTuple` is open; undefined: none is. */
+  rest(): Promise<void> | undefined {
+    return this.#callingSinceMs === undefined ? undefined : new Promise((resolve) => (this.#atRest = resolve))
   }
 
   unblocked(): void {
@@ -247,6 +254,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     // What a call comes to after the end of its task is nobody's business any more.
     const ended = (tell: () => void) => {
       this.#callingSinceMs = undefined
+      this.#atRest()
       if (this.#isClosed) return
       this.#parts.scheduler.enqueue(this)
       tell()

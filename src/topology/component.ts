@@ -59,7 +59,7 @@ export interface SpoutCollector<O extends Streams, Id = unknown> {
 /**
  * A consumer of tuples that acks by itself. `implements Bolt<…>` is enough.
  *
- * Calls: `prepare` once, then `execute` per tuple, `cleanup` at the end of an orderly kill.
+ * Calls: `prepare` once, then `execute` per tuple, `cleanup` at the end of an orderly kill, when calls that are open have had a second to end.
  */
 export interface Bolt<In extends object = Values, O extends Streams = Values> {
   readonly outputs?: O

@@ -24,6 +24,9 @@ import { routerOf } from './routes.js'
 import { timedCall, type TimedCall } from './timed-call.js'
 import type { Transfer } from './transfer.js'
 
+/** The process has three seconds from SIGTERM on, of which `close` and `cleanup` have what is left. */
+const restMsMax = 1_000
+
 export interface WorkerParts {
   readonly spec: TopologySpec
   readonly name: string
@@ -144,13 +147,29 @@ export class Worker {
     for (const call of this.#beginning) call.abandon(this.#gone())
     for (const spout of this.spouts) spout.close()
     for (const bolt of this.bolts) bolt.close()
-    const plans = [...this.#plannedSpouts, ...this.#plannedBolts.map(({ plan }) => plan)]
+    const tasks = [
+      ...this.#plannedSpouts.map((plan, index) => ({ plan, task: this.spouts[index] })),
+      ...this.#plannedBolts.map(({ plan, bolt }) => ({ plan, task: bolt })),
+    ]
     await Promise.all(
-      plans.map(async (plan) => {
+      tasks.map(async ({ plan, task }) => {
+        await this.#atRest(task?.rest())
         if (plan.isReady) await this.#end(plan)
         if (plan.hooks.any) plan.hooks.cleanup()
       }),
     )
+  }
+
+  /** A call of user code that is open when the end comes has a second to end by itself. */
+  async #atRest(rest: Promise<void> | undefined): Promise<void> {
+    if (rest === undefined) return
+    await new Promise<void>((resolve) => {
+      const cancel = this.#parts.clock.after(restMsMax, resolve)
+      void rest.then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   /** What becomes ready when it is given up already is ended there and then. */

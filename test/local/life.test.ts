@@ -503,6 +503,51 @@ describe('local: kill', () => {
     }
   })
 
+  test.each([
+    ['ends soon', 500, ['execute', 'executed', 'cleanup'], 500],
+    ['never ends', undefined, ['execute', 'cleanup'], 1_000],
+  ] as const)('while a call of execute is open that %s: it has a second to end', async (_, takesMs, order, endsMs) => {
+    await using place = world()
+    const { clock } = place
+    const calls: string[] = []
+    const slow = rich(
+      async () => {
+        calls.push('execute')
+        await (takesMs === undefined ? new Promise(() => {}) : clock.sleep(takesMs))
+        calls.push('executed')
+      },
+      { cleanup: () => void calls.push('cleanup') },
+    )
+    const run = await place.submit(pair(source({ count: 1, clock }).spout, slow).builder.createTopology())
+    await clock.advance(10)
+    expect(calls).toEqual(['execute'])
+    const startMs = clock.now()
+    await clock.until(run.kill({ waitMs: 0 }))
+    expect(calls).toEqual(order)
+    expect(clock.now() - startMs).toBeGreaterThanOrEqual(endsMs - 10)
+    expect(clock.now() - startMs).toBeLessThanOrEqual(endsMs + 10)
+  })
+
+  test('while a call of nextTuple is open: close comes after it', async () => {
+    await using place = world()
+    const { clock } = place
+    const calls: string[] = []
+    const builder = new TopologyBuilder('slow')
+    builder.setSpout('slow', () => ({
+      outputs: { default: Num },
+      async nextTuple() {
+        calls.push('nextTuple')
+        await clock.sleep(500)
+        calls.push('over')
+      },
+      close: () => void calls.push('close'),
+    }))
+    const run = await place.submit(builder.createTopology())
+    await clock.advance(10)
+    await clock.until(run.kill({ waitMs: 0 }))
+    expect(calls).toEqual(['nextTuple', 'over', 'close'])
+  })
+
   test('while it is being cleaned up: waits for the same end', async () => {
     await using place = world()
     const { clock } = place
