@@ -149,6 +149,10 @@ export class Supervisor {
   /** Numbers of preparations; an answer to another than the last one of its slot is of one that was given up. */
   readonly #orders = new Map<number, number>()
   #order = 0
+  /** Ports whose folders have what a start has left there: a launch file with keys, a heartbeat, data. */
+  readonly #littered = new Set<number>()
+  /** It has been said what is wanted, so what is not can be cleared away. */
+  #isToldWishes = false
   #link: Link
   #dial = 0
   #dialFailures = 0
@@ -167,6 +171,7 @@ export class Supervisor {
     this.#lookedAtMs = nowMs
     for (const port of settings.ports) this.#slots.set(port, emptySlot(port, 0))
     for (const { port, incarnation, worker } of found) {
+      if (incarnation > 0) this.#littered.add(port)
       if (worker === undefined) {
         if (settings.ports.includes(port)) this.#slots.set(port, emptySlot(port, incarnation))
         continue
@@ -239,6 +244,7 @@ export class Supervisor {
         return
       case 'stop all':
         this.#isStopping = true
+        this.#isToldWishes = true
         this.#wishes.clear()
         this.#tolerated.clear()
         this.#log('info', 'All workers are to end, as this supervisor is.')
@@ -291,6 +297,7 @@ export class Supervisor {
     const { id, ports } = this.#settings
     if (this.#isStopping) return
     const wishes = slotWishes(message, id)
+    this.#isToldWishes = true
     this.#wishes.clear()
     this.#tolerated.clear()
     for (const wish of wishes) {
@@ -330,6 +337,7 @@ export class Supervisor {
     if (!isSame(slot.occupant.work, this.#workOf(port))) return
     const next = launching(slot)
     this.#slots.set(port, next)
+    this.#littered.add(port)
     this.#effects.push({ kind: 'launch', port, incarnation: next.incarnation, wish, artefactPath })
   }
 
@@ -357,10 +365,14 @@ export class Supervisor {
     }
     // A worker that was only tolerated can't be started again before nimbus says how.
     if (this.#tolerated.delete(port)) this.#log('warn', `Slot ${port} waits for nimbus, to be told what to start.`)
-    if (!this.#settings.ports.includes(port)) this.#slots.delete(port)
-    if (this.#workOf(port) === undefined) {
-      this.#effects.push({ kind: 'clear', port })
+    if (!this.#settings.ports.includes(port)) {
+      this.#slots.delete(port)
+      this.#clear(port)
     }
+  }
+
+  #clear(port: number): void {
+    if (this.#littered.delete(port)) this.#effects.push({ kind: 'clear', port })
   }
 
   #look(workers: readonly (WorkerLook & WorkerName)[], nowMs: number): void {
@@ -387,6 +399,8 @@ export class Supervisor {
         const action = decide(this.#workOf(port), slot, nowMs, this.#settings.limits)
         if (action.kind === 'keep') {
           wakeAtMs = Math.min(wakeAtMs, action.untilMs ?? Infinity)
+          const isUnwanted = this.#isToldWishes && this.#workOf(port) === undefined
+          if (isUnwanted && slot.occupant.kind === 'nobody') this.#clear(port)
           break
         }
         this.#act(slot, action, nowMs)

@@ -319,6 +319,11 @@ export class Machine implements SlotFolders, WorkerLauncher {
     if (before !== undefined) this.#disk.set(port, { ...before, launch: undefined })
   }
 
+  /** Ports of the slots that have one. */
+  get launchFiles(): number[] {
+    return [...this.#disk].flatMap(([port, { launch }]) => (launch === undefined ? [] : [port]))
+  }
+
   /** The launch file of a slot is damaged. */
   loseLaunch(port: number): void {
     this.clear(port)

@@ -136,6 +136,34 @@ describe('supervisor', () => {
     ])
   })
 
+  test('supervisor: what is no longer wanted when its process is gone already: leaves no launch file, with its keys', async () => {
+    const machine = await running()
+    expect(machine.launchFiles).toEqual([6_700])
+    machine.worker(6_700).die()
+    await machine.run(20)
+    machine.worker(6_700).die()
+    await machine.run(100)
+    expect([machine.alive(), machine.launchFiles]).toEqual([[], [6_700]])
+    await machine.wish({})
+    await machine.run(100)
+    expect(machine.launchFiles).toEqual([])
+  })
+
+  test('supervisor: what died and was given up while it was away: leaves no launch file either', async () => {
+    const machine = await running()
+    await machine.killSupervisor()
+    machine.worker(6_700).die()
+    await machine.wish({})
+    machine.isNimbusThere = false
+    await machine.start()
+    await machine.run(30_000)
+    // Nobody has said yet that it is not wanted.
+    expect(machine.launchFiles).toEqual([6_700])
+    machine.isNimbusThere = true
+    await machine.run(10_000)
+    expect(machine.launchFiles).toEqual([])
+  })
+
   test('supervisor: a worker that says why it ends: that is why', async () => {
     const machine = await running()
     machine.lastBeat(6_700, { code: 'PORT_IN_USE', message: 'Port 6700 is taken.' })
