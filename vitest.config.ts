@@ -20,6 +20,7 @@ export const processSuites = [
   'test/supervisor/{crash,processes}.test.ts',
   'test/types/compiler.test.ts',
   'test/wordcount/program.test.ts',
+  'test/worker/watchdog.test.ts',
 ]
 
 export default defineConfig({

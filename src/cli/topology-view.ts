@@ -16,6 +16,19 @@ export interface TopologyView extends TopologySummary {
   readonly workers: readonly WorkerView[]
   /** Executors that have no slot. */
   readonly unplaced: number
+  readonly components: readonly ComponentView[]
+}
+
+/** Latencies are null as long as nothing was measured; a spout's is that of its trees, a bolt's that from `execute` to `ack`. */
+export interface ComponentView {
+  readonly id: string
+  readonly completeLatency?: LatencyView | null
+  readonly processLatency?: LatencyView | null
+}
+
+export interface LatencyView {
+  readonly p50Ms: number | null
+  readonly p99Ms: number | null
 }
 
 export interface WorkerView {

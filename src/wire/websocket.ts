@@ -22,6 +22,8 @@ const strangerBytesMax = 65_536
 /** A goodbye that is not answered is given up; that to a stranger sooner. */
 const closeMsMax = 2_000
 const strangerCloseMsMax = 200
+/** What `ws` says of a connection that ended without a farewell. */
+const brokenCode = 1006
 /** We send none and answer none: heartbeats take the way of data. */
 const pingsMax = 16
 /** A reason has to fit a control frame of WebSocket, beside its code. */
@@ -161,7 +163,8 @@ class WebSocketCarrier implements Carrier {
       this.#problem = error.message
     })
     webSocket.on('close', (code, reason) => {
-      this.events?.closed(code, reason.length > 0 ? reason.toString('utf8') : this.#problem)
+      const said = reason.length > 0 ? reason.toString('utf8') : this.#problem
+      this.events?.closed(code, said === '' && code === brokenCode ? 'the connection broke' : said)
     })
   }
 

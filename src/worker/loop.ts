@@ -25,18 +25,25 @@ export class Loop implements Scheduler {
   turnMs = 0
   isLingering = false
   hasFound = false
-  /** The task that is being stepped, or was last. */
+  /** The task that is being stepped; undefined between turns, when what runs may be of any task. */
   running: Steppable | undefined
   /** Where a watchdog sees the id of the task that is being stepped, 0 between turns; null: there is none. */
   note: { set(task: number): void } | null = null
   /** Told of a step that held up the loop for long: user code that does too much at once. */
   onLongStep: (task: Steppable, ms: number) => void = () => {}
+  /**
+   * A loop that finds that it has not been `seen` for longer than `pauseMsMax` holds: no task is stepped and no turn ends
+   * until `release`. Its process was stopped, or its machine slept, and the world may have gone on without it.
+   */
+  pauseMsMax = Infinity
+  /** Told when it holds, and how long it was away. */
+  onPause: (ms: number) => void = () => {}
   readonly #clock: Clock
   readonly #ready = new Ring<Steppable>()
   readonly #tasks: Steppable[] = []
   readonly #idleListeners = new Set<() => void>()
   readonly #turnListeners: (() => void)[] = []
-  #state: 'asleep' | 'called' | 'turning' | 'stopped' = 'asleep'
+  #state: 'asleep' | 'called' | 'turning' | 'held' | 'stopped' = 'asleep'
   #cancelAlarm: (() => void) | undefined
   /** How long it may linger, in milliseconds; below zero: how much work would have to come first. */
   #lingerMs = 0
@@ -44,10 +51,14 @@ export class Loop implements Scheduler {
   /** When it last had nothing to do any more, and something again. */
   #idleSinceMs = 0
   #busySinceMs = 0
+  #seenMs: number
+  /** While it holds: a turn that was asked for before is still to come. */
+  #isCalled = false
   readonly #turn = () => this.#runTurn()
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#seenMs = clock.now()
   }
 
   now(): number {
@@ -84,6 +95,26 @@ export class Loop implements Scheduler {
     return () => this.#idleListeners.delete(listener)
   }
 
+  /** The process is alive. To be called more often than `pauseMsMax`, however little there is to do. */
+  seen(nowMs: number): void {
+    const awayMs = nowMs - this.#seenMs
+    this.#seenMs = nowMs
+    if (awayMs <= this.pauseMsMax || this.#state === 'held' || this.#state === 'stopped') return
+    this.#cancelAlarm?.()
+    this.#cancelAlarm = undefined
+    this.#isCalled = this.#state === 'called'
+    this.#state = 'held'
+    this.onPause(awayMs)
+  }
+
+  /** Goes on after a pause. */
+  release(): void {
+    if (this.#state !== 'held') return
+    this.#seenMs = this.#clock.now()
+    if (this.#isCalled) this.#state = 'called'
+    else this.#call()
+  }
+
   /** No task is stepped any more. */
   stop(): void {
     this.#state = 'stopped'
@@ -99,10 +130,15 @@ export class Loop implements Scheduler {
   }
 
   #runTurn(): void {
-    if (this.#state === 'stopped') return
+    if (this.#halted()) {
+      this.#isCalled = false
+      return
+    }
     this.#state = 'turning'
-    const ready = this.#ready
     const startMs = this.#clock.now()
+    this.seen(startMs)
+    if (this.#halted()) return
+    const ready = this.#ready
     this.turnMs = startMs
     const isFirst = this.#isIdle
     if (isFirst) this.#endIdle(startMs)
@@ -117,10 +153,15 @@ export class Loop implements Scheduler {
         task.queued = true
         ready.push(task)
       }
-      if (this.#stopped()) return
+      this.running = undefined
+      if (this.#halted()) return
       const stepMs = this.#clock.now() - this.turnMs
       this.turnMs += stepMs
-      if (stepMs > longStepMs) this.onLongStep(task, stepMs)
+      if (stepMs > longStepMs) {
+        this.onLongStep(task, stepMs)
+        this.seen(this.turnMs)
+        if (this.#halted()) return
+      }
       if (stepMs > turnMsMax) task.batch = Math.max(1, task.batch >> 1)
       else if (task.batch < stepBatch) task.batch = Math.min(stepBatch, task.batch * 2)
       if (++steps >= turnStepsMax || this.turnMs - startMs >= turnMsMax) break
@@ -134,7 +175,7 @@ export class Loop implements Scheduler {
     }
     this.#beginIdle(isFirst && steps === askedEarly && !this.hasFound)
     for (const listener of this.#idleListeners) listener()
-    if (this.#stopped()) return
+    if (this.#halted()) return
     this.#state = 'asleep'
     if (ready.size > 0) this.#call()
     else if (this.isLingering) {
@@ -162,8 +203,8 @@ export class Loop implements Scheduler {
   }
 
   /** The state as others may have left it meanwhile: user code that runs in a step may end the topology. */
-  #stopped(): boolean {
-    return this.#state === 'stopped'
+  #halted(): boolean {
+    return this.#state === 'stopped' || this.#state === 'held'
   }
 
   /** Returns how many it has asked before their time. */

@@ -70,6 +70,14 @@ export class NimbusCalls {
     this.#link?.send(message)
   }
 
+  /** Calls anew, whatever there is: what nimbus says from now on, it says to who we are now. */
+  again(reason: string): void {
+    if (this.#isStopped) return
+    this.#link = undefined
+    this.#cancel(LinkEnd.leaving, reason)
+    this.start()
+  }
+
   stop(reason: string): void {
     if (this.#isStopped) return
     this.#isStopped = true

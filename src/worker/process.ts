@@ -71,6 +71,10 @@ export interface WorkerProcessParts {
 }
 
 const heartbeatMs = 1_000
+/** Nobody takes a worker for dead sooner. One that was away for longer asks whether it still is who it was. */
+const pauseMsMax = 5_000
+/** If there is no answer: nimbus may be dead, and what runs goes on. Peers that know better fence it then. */
+const answerMsMax = 3_000
 
 /**
  * A worker process: the tasks that its slot has in the assignment, the links to the other workers, the link to nimbus.
@@ -107,6 +111,7 @@ export class WorkerProcess {
   #lagMs = 0
   #lastError: ReportedError | undefined
   #cancelBeat: () => void = () => {}
+  #cancelAnswer: () => void = () => {}
 
   constructor(parts: WorkerProcessParts) {
     this.#parts = parts
@@ -128,6 +133,8 @@ export class WorkerProcess {
     this.#loop = new Loop(clock)
     this.#loop.note = parts.note ?? null
     this.#loop.onLongStep = (task, ms) => this.#blocked(task, ms)
+    this.#loop.pauseMsMax = pauseMsMax
+    this.#loop.onPause = (ms) => this.#ask(ms)
     this.#reports = new TopologyReports(clock, log, (error) =>
       this.#end({ code: error instanceof StormError ? error.code : 'INTERNAL', message: error.message }),
     )
@@ -251,6 +258,18 @@ export class WorkerProcess {
     return metrics
   }
 
+  /** Whether it was stopped, or its machine slept: nothing is done and sent before nimbus has said that it is still wanted. */
+  #ask(awayMs: number): void {
+    const { clock, log } = this.#parts
+    log.write('warn', `this worker stood still for ${Math.round(awayMs)} ms: it asks nimbus before it goes on`, {})
+    this.#cancelAnswer()
+    this.#cancelAnswer = clock.after(answerMsMax, () => {
+      log.write('warn', 'nimbus does not answer: this worker goes on', {})
+      this.#loop.release()
+    })
+    this.#nimbus.again('stood still')
+  }
+
   #blocked(task: Steppable, ms: number): void {
     if (!(task instanceof SpoutTask || task instanceof BoltTask)) return
     const message = `Component '${task.component}', task ${task.id}, held up its worker for ${Math.round(ms)} ms: nothing else went on meanwhile. Do less in one call, or do it in another thread.`
@@ -284,6 +303,8 @@ export class WorkerProcess {
     if (message.kind === 'topology') {
       this.#follow(message.assignment)
       this.#setActive(message.isActive)
+      this.#cancelAnswer()
+      this.#loop.release()
     } else if (message.kind === 'fenced') this.#superseded(`nimbus says: ${message.reason}`)
     else this.#parts.log.write('warn', `nimbus refuses this worker: ${message.message} (${message.code})`, {})
   }
@@ -367,7 +388,8 @@ export class WorkerProcess {
   #beat(dueMs: number): void {
     if (this.#isOver) return
     const nowMs = this.#parts.clock.now()
-    this.#lagMs = Math.max(0, nowMs - dueMs)
+    this.#loop.seen(nowMs)
+    this.#lagMs = Math.max(0, Math.round(nowMs - dueMs))
     // Nothing is to be made ready while the topology is inactive: the process is all that can be had.
     this.#parts.beat({ ...this.#nextBeat(), isReady: this.#isReady || !this.#isActive })
     this.#tell()
@@ -391,7 +413,7 @@ export class WorkerProcess {
       pending:
         spouts.reduce((sum, spout) => sum + spout.pendingCount, 0) +
         bolts.reduce((sum, bolt) => sum + bolt.inbox.size, 0),
-      uptimeMs: this.#parts.clock.now() - this.#startedMs,
+      uptimeMs: Math.round(this.#parts.clock.now() - this.#startedMs),
       rssBytes,
       heapBytes,
       loopLagMs: this.#lagMs,
@@ -458,6 +480,7 @@ export class WorkerProcess {
   }
 
   #leave(reason: string, end: ProcessEnd | undefined): void {
+    this.#cancelAnswer()
     this.#loop.stop()
     this.#acceptor.close()
     this.#nimbus.stop(reason)

@@ -65,7 +65,18 @@ const worker = {
   executors: 3,
   pid: 7,
 }
-const view = { ...head, exhausted: false, pending: 5, owner: 'admin', unplaced: 0, workers: [worker] }
+const view = {
+  ...head,
+  exhausted: false,
+  pending: 5,
+  owner: 'admin',
+  unplaced: 0,
+  workers: [worker],
+  components: [
+    { id: 'lines', completeLatency: { samples: 90, meanMs: 3.5, p50Ms: 3.25, p99Ms: 12.0625, maxMs: 15 } },
+    { id: 'count', executeLatency: null, processLatency: null },
+  ],
+}
 const stormHead = {
   ...head,
   owner: 'admin',
@@ -199,7 +210,7 @@ describe('verbs', () => {
     expect(code).toBe(0)
     expect(out).toContain('status     ACTIVE, exhausted\n')
     expect(out).toMatch(/^127\.0\.0\.1:6700 +s-1 +ready +3 +0 +7$/m)
-    expect(out).toMatch(/^lines +spout +1 +1 +100 +90 +1 +3\.5$/m)
+    expect(out).toMatch(/^lines +spout +1 +1 +100 +90 +1 +3\.5 +3\.250 +12\.063$/m)
     expect(out).toMatch(/^count +bolt +2 +2 +0 +95 +95 +0 +0\.2$/m)
     const json = JSON.parse((await storm('describe', 'wc', '--json')).out) as object
     expect(json).toMatchObject({ exhausted: true, uptimeSeconds: 62, workers: [{ isReady: true, executorsTotal: 3 }] })

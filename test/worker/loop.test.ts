@@ -160,6 +160,90 @@ describe('loop', () => {
     expect(idle).toBe(3)
   })
 
+  describe('a pause longer than it may be', () => {
+    /** A loop that holds after five seconds, with a task that always has work. */
+    function pausing() {
+      const clock = new BusyClock()
+      const loop = new Loop(clock)
+      const seen = { steps: 0, turns: 0, pauses: [] as number[], stepMs: 0 }
+      loop.pauseMsMax = 5_000
+      loop.onPause = (ms) => seen.pauses.push(ms)
+      loop.onTurnEnd(() => seen.turns++)
+      const task = taskOf(() => {
+        seen.steps++
+        clock.spentMs += seen.stepMs
+        return false
+      })
+      loop.add(task)
+      return { clock, loop, task, seen }
+    }
+
+    test('while it slept: nothing is stepped until it is released, and then what has come', async () => {
+      const { clock, loop, task, seen } = pausing()
+      task.wakeAtMs = 4_000
+      loop.enqueue(task)
+      await clock.advance(1)
+      expect(seen.steps).toBe(1)
+      clock.spentMs += 6_000
+      loop.seen(clock.now())
+      loop.enqueue(task)
+      await clock.advance(10_000)
+      expect(seen).toMatchObject({ steps: 1, turns: 1, pauses: [6_001] })
+      task.wakeAtMs = Infinity
+      loop.release()
+      await clock.advance(1)
+      expect(seen.steps).toBe(2)
+      loop.release()
+      await clock.advance(1)
+      expect(seen).toMatchObject({ steps: 2, turns: 2 })
+    })
+
+    test('in a step: what it has left to send waits, as the turn does not end', async () => {
+      const { clock, loop, task, seen } = pausing()
+      seen.stepMs = 6_000
+      loop.enqueue(task)
+      await clock.advance(1)
+      expect(seen).toMatchObject({ steps: 1, turns: 0, pauses: [6_000] })
+      expect(loop.running).toBeUndefined()
+      loop.release()
+      await clock.advance(1)
+      expect(seen).toMatchObject({ steps: 1, turns: 1 })
+    })
+
+    test('before a turn that was asked for: it is found there, and there is one turn, not two', async () => {
+      const { clock, loop, task, seen } = pausing()
+      loop.enqueue(task)
+      clock.spentMs += 6_000
+      await clock.advance(1)
+      expect(seen).toMatchObject({ steps: 0, turns: 0, pauses: [6_000] })
+      loop.release()
+      await clock.advance(10)
+      expect(seen).toMatchObject({ steps: 1, turns: 1 })
+      loop.enqueue(task)
+      clock.spentMs += 6_000
+      loop.seen(clock.now())
+      loop.release()
+      await clock.advance(10)
+      expect(seen).toMatchObject({ steps: 2, turns: 2 })
+    })
+
+    test('shorter, or stopped already: nothing is held', async () => {
+      const { clock, loop, task, seen } = pausing()
+      clock.spentMs += 5_000
+      loop.seen(clock.now())
+      loop.enqueue(task)
+      await clock.advance(1)
+      expect(seen.steps).toBe(1)
+      loop.stop()
+      clock.spentMs += 6_000
+      loop.seen(clock.now())
+      loop.release()
+      loop.enqueue(task)
+      await clock.advance(1)
+      expect(seen).toMatchObject({ steps: 1, pauses: [] })
+    })
+  })
+
   test('stopped in a step: nobody is stepped any more, and no timer is left', async () => {
     const clock = new BusyClock()
     const loop = new Loop(clock)

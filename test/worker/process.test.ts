@@ -22,7 +22,7 @@ import { placeExecutors } from '../../src/nimbus/scheduler.js'
 import { seededRng } from '../../src/stdx/rng.js'
 import { specOf } from '../../src/topology/topology.js'
 import { Acceptor } from '../../src/wire/acceptor.js'
-import { admitControl } from '../../src/wire/control.js'
+import { admitControl, type ControlLink } from '../../src/wire/control.js'
 import { Frames } from '../../src/wire/frame.js'
 import type { LinkIdentity } from '../../src/wire/handshake.js'
 import { Loopback } from '../../src/wire/loopback.js'
@@ -73,9 +73,8 @@ interface Rig {
 }
 
 /** So many workers of one topology, on virtual time and links within this process, without a nimbus. */
-function rig(topology: Topology, workerCount: number, ackers = workerCount): Rig {
+function rig(topology: Topology, workerCount: number, ackers = workerCount, clock = new VirtualClock()): Rig {
   const spec = specOf(topology)
-  const clock = new VirtualClock()
   const loopback = new Loopback({ clock, delayMs: () => 1 })
   const tasks: Record<string, number> = {}
   for (const component of spec.components.values()) tasks[component.id] = component.taskCount ?? component.parallelism
@@ -147,6 +146,41 @@ async function settle(running: Rig, limitMs: number): Promise<void> {
     if (isSettled(running)) return
   }
   throw new Error('not settled')
+}
+
+const topologyOf =
+  (isActive: boolean): ((assignment: Assignment) => ToWorker) =>
+  (assignment) => ({ kind: 'topology', fence: 1, assignment, isActive, status: isActive ? 'ACTIVE' : 'KILLED' })
+const fenced = (): ToWorker => ({ kind: 'fenced', reason: 'the topology is gone' })
+
+/** A nimbus that does this for each hello. */
+function listenAsNimbus(running: Rig, hello: (link: ControlLink) => void): void {
+  const identity: LinkIdentity = {
+    role: 'nimbus',
+    topology: '',
+    topologyNumber: 0,
+    supervisor: '',
+    port: 0,
+    since: 0,
+    incarnation: 1,
+  }
+  const tools = { frames: new Frames(), clock: running.clock }
+  const acceptor = new Acceptor({
+    tools,
+    secrets: nodeSecrets(),
+    purpose: 'control',
+    identity,
+    keyOf: () => deriveKey(new Uint8Array(32), 'control'),
+    admit: () =>
+      admitControl(tools, plainText(), (link) => ({
+        received(message) {
+          if ((message as { kind: string }).kind === 'hello') hello(link)
+        },
+        closed() {},
+      })),
+    unwanted() {},
+  })
+  running.loopback.listen('nimbus', (carrier, from) => acceptor.accept(carrier, from))
 }
 
 describe('worker process', () => {
@@ -244,6 +278,67 @@ describe('worker process', () => {
     })
   })
 
+  describe('a worker that stood still for longer than others wait', () => {
+    const Beat = stream({ n: t.number })
+
+    /** A clock that can leap as it does for a process that was stopped: nothing has run meanwhile. */
+    class LeapingClock extends VirtualClock {
+      leaptMs = 0
+      override now(): number {
+        return super.now() + this.leaptMs
+      }
+    }
+
+    /** One worker that is never at rest, and what its sink has executed; `answer`: what nimbus says to the n-th hello. */
+    async function leapt(answer: (hellos: number) => ((assignment: Assignment) => ToWorker) | undefined) {
+      let executed = 0
+      let hellos = 0
+      let n = 0
+      const builder = new TopologyBuilder('beats')
+      const source = builder.setSpout('source', () => ({
+        outputs: { default: Beat },
+        nextTuple(out: SpoutCollector<{ default: typeof Beat }>) {
+          out.emit({ n: n++ })
+        },
+      }))
+      builder.setBolt('sink', basicBolt({ input: Beat, execute: () => void executed++ })).shuffleGrouping(source)
+      const clock = new LeapingClock()
+      const running = rig(builder.createTopology(), 1, 1, clock)
+      listenAsNimbus(running, (link) => {
+        const say = answer(++hellos)
+        clock.after(100, () => say !== undefined && link.send(say(running.assignment)))
+      })
+      await clock.advance(500)
+      const before = executed
+      clock.leaptMs += 12_000
+      const after = async (ms: number) => {
+        await clock.advance(ms)
+        return executed - before
+      }
+      return { running, before, after, hellos: () => hellos }
+    }
+
+    test('nimbus says that it is still wanted: it does nothing before, and goes on then', async () => {
+      const { before, after, hellos } = await leapt(() => topologyOf(true))
+      expect(before).toBeGreaterThan(0)
+      expect(await after(90)).toBe(0)
+      expect(await after(100)).toBeGreaterThan(0)
+      expect(hellos()).toBe(2)
+    })
+
+    test('nimbus says that it is not: it ends, and has done nothing', async () => {
+      const { after, running } = await leapt((hellos) => (hellos === 1 ? topologyOf(true) : fenced))
+      expect(await after(10_000)).toBe(0)
+      expect(running.ends).toEqual([[expect.objectContaining({ code: 'FENCED' })]])
+    })
+
+    test('nimbus does not answer: it goes on after three seconds', async () => {
+      const { after } = await leapt((hellos) => (hellos === 1 ? topologyOf(true) : undefined))
+      expect(await after(2_900)).toBe(0)
+      expect(await after(150)).toBeGreaterThan(0)
+    })
+  })
+
   describe('superseded', () => {
     /** A worker whose nimbus says these things, and what becomes of it: the ends of its components and its own. */
     async function told(...messages: readonly ((assignment: Assignment) => ToWorker)[]) {
@@ -259,47 +354,18 @@ describe('worker process', () => {
         .shuffleGrouping(none)
       const running = rig(builder.createTopology(), 1)
       const { assignment } = running
-      const nimbus: LinkIdentity = {
-        role: 'nimbus',
-        topology: '',
-        topologyNumber: 0,
-        supervisor: '',
-        port: 0,
-        since: 0,
-        incarnation: 1,
-      }
-      const tools = { frames: new Frames(), clock: running.clock }
-      const acceptor = new Acceptor({
-        tools,
-        secrets: nodeSecrets(),
-        purpose: 'control',
-        identity: nimbus,
-        keyOf: () => deriveKey(new Uint8Array(32), 'control'),
-        admit: () =>
-          admitControl(tools, plainText(), (link) => ({
-            received(message) {
-              if ((message as { kind: string }).kind !== 'hello') return
-              for (const say of messages) link.send(say(assignment))
-            },
-            closed() {},
-          })),
-        unwanted() {},
+      listenAsNimbus(running, (link) => {
+        for (const say of messages) link.send(say(assignment))
       })
-      running.loopback.listen('nimbus', (carrier, from) => acceptor.accept(carrier, from))
       await running.clock.advance(10_000)
       return [...said, ...running.ends.flat().map((end) => end?.code)]
     }
-    const topology =
-      (isActive: boolean): ((assignment: Assignment) => ToWorker) =>
-      (assignment) => ({ kind: 'topology', fence: 1, assignment, isActive, status: isActive ? 'ACTIVE' : 'KILLED' })
-    const fenced = (): ToWorker => ({ kind: 'fenced', reason: 'the topology is gone' })
-
     test('at rest, before the end of its topology: it ends its components first', async () => {
-      expect(await told(topology(false), fenced)).toEqual(['closed', 'cleaned up', 'FENCED'])
+      expect(await told(topologyOf(false), fenced)).toEqual(['closed', 'cleaned up', 'FENCED'])
     })
 
     test('at work: it ends at once, as another does its work by now', async () => {
-      expect(await told(topology(true), fenced)).toEqual(['FENCED'])
+      expect(await told(topologyOf(true), fenced)).toEqual(['FENCED'])
     })
   })
 })

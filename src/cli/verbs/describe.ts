@@ -36,7 +36,7 @@ export async function describe(
     ['pending', String(view.pending)],
   ]
   const head = facts.map(([fact = '', value = '']) => `${fact.padEnd(10)} ${printable(value)}\n`).join('')
-  terminal.out.write(`${head}\n${workersTable(view.workers)}\n${componentsTable(detail)}`)
+  terminal.out.write(`${head}\n${workersTable(view.workers)}\n${componentsTable(detail, view)}`)
   return 0
 }
 
@@ -53,7 +53,12 @@ function workersTable(workers: readonly WorkerView[]): string {
   return table(['worker', 'supervisor', 'state', 'executors', 'restarts', 'pid', 'memory'], rows)
 }
 
-function componentsTable({ spouts, bolts }: StormDetail): string {
+function componentsTable({ spouts, bolts }: StormDetail, { components }: TopologyView): string {
+  const quantiles = (id: string) => {
+    const { completeLatency, processLatency } = components.find((component) => component.id === id) ?? {}
+    const { p50Ms, p99Ms } = completeLatency ?? processLatency ?? {}
+    return [millis(p50Ms), millis(p99Ms)]
+  }
   const rows = [
     ...spouts.map((spout) => [
       spout.spoutId,
@@ -63,6 +68,7 @@ function componentsTable({ spouts, bolts }: StormDetail): string {
       String(spout.acked),
       String(spout.failed),
       String(spout.completeLatency),
+      ...quantiles(spout.spoutId),
     ]),
     ...bolts.map((bolt) => [
       bolt.boltId,
@@ -72,12 +78,18 @@ function componentsTable({ spouts, bolts }: StormDetail): string {
       String(bolt.acked),
       String(bolt.failed),
       String(bolt.processLatency),
+      ...quantiles(bolt.boltId),
     ]),
   ]
+  const latencies = ['latency ms', 'p50', 'p99']
   return table(
-    ['component', 'kind', 'executors', 'tasks', 'emitted', 'executed', 'acked', 'failed', 'latency ms'],
+    ['component', 'kind', 'executors', 'tasks', 'emitted', 'executed', 'acked', 'failed', ...latencies],
     rows,
   )
+}
+
+function millis(ms: number | null | undefined): string {
+  return ms === null || ms === undefined ? '' : ms.toFixed(3)
 }
 
 function counts({ executors, tasks, emitted }: StormDetail['spouts'][number] | StormDetail['bolts'][number]): string[] {
