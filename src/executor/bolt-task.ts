@@ -165,6 +165,8 @@ export class BoltTask implements Steppable, Source {
     if (!this.#isOpen) return false
     if (nowMs >= this.#nextTickMs) this.#tick(nowMs)
     const { inbox } = this
+    const { acks } = this.#parts
+    acks.beginStep()
     for (let left = this.batch; left > 0 && this.#mayExecute(); left--) {
       const tuple = inbox.shift()
       if (tuple === undefined) break
@@ -174,6 +176,7 @@ export class BoltTask implements Steppable, Source {
       if (++this.#sinceSample >= this.#parts.sampleEvery || this.#parts.hooks.any) this.#executeMeasured(tuple)
       else this.#execute(tuple)
     }
+    acks.endStep()
     this.wakeAtMs = this.#nextTickMs
     if (this.#kept.size > 0) this.wakeAtMs = Math.min(this.wakeAtMs, this.#kept.watch(nowMs))
     return inbox.size > 0 && this.#mayExecute()

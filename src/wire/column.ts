@@ -13,11 +13,13 @@ import { isWellFormed, tooLarge, type ValuePacker } from './values.js'
  * booleans  2 | ints
  * texts     3 | bytes in all u32 | ints: length of each | a byte a character (latin-1) | zeros up to a multiple of 4
  * cells     4 | bytes in all u32 | for each: tag u8, then what it asks for | zeros up to a multiple of 4
+ * repeated  5 | different ones u32, bytes in all u32 | ints: length of each different one | ints: which one, for each row
+ *               | a byte a character (latin-1) | zeros up to a multiple of 4
  * ```
  *
  * The kind is a u32, the column begins and ends at a multiple of 4. Lengths and numbers in cells begin anywhere.
  */
-const kinds = { numbers: 0, doubles: 1, booleans: 2, texts: 3, cells: 4 } as const
+const kinds = { numbers: 0, doubles: 1, booleans: 2, texts: 3, cells: 4, repeated: 5 } as const
 
 const tags = {
   undefined: 0,
@@ -48,7 +50,23 @@ const loopMax = 32
 /** V8 copies parts of a text that are shorter than this; a longer one would keep the whole column alive. */
 const sliceMin = 13
 
-/** The values of one field, while a batch is filled. */
+/** What a column takes beside its rows, at the most. */
+export const columnHeadBytes = 32
+
+/** Texts are known again by a table of this many cells, a power of two. */
+const knownCells = 1_024
+/** Of a batch with fewer rows, nothing is learnt. */
+const rowsToLearn = 64
+/** Batches that are not searched after one in which few texts came again. */
+const batchesUnsearched = 32
+
+/**
+ * The values of one field, while a batch is filled.
+ *
+ * Texts that come again within a batch, as words and names do, are sent once: the receiver makes one string of all, whose
+ * hash is known when it is a key for the second time. Looking for them costs some nanoseconds a text; where few are found
+ * it is left alone for a while.
+ */
 export class Column {
   #rows = 0
   /** −1: nothing has come yet, and any kind fits. */
@@ -61,6 +79,17 @@ export class Column {
   #used = 0
   /** `#used` before the last row. */
   #usedBefore = 0
+  /** Texts are looked for; else each one counts as different. */
+  #isSearched = true
+  #unsearchedLeft = 0
+  /** Different texts so far, and before the last row. */
+  #distinct = 0
+  #distinctBefore = 0
+  /** While texts are looked for: where each different one begins, and which one each row has. */
+  #offsets = new Int32Array(64)
+  #places = new Int32Array(64)
+  /** By hash: a different text, counted from 1. What is left of earlier batches names another text or none. */
+  readonly #known = new Int32Array(knownCells)
   readonly #text: Text
   readonly #packer: ValuePacker
 
@@ -70,6 +99,8 @@ export class Column {
   }
 
   clear(): void {
+    if (this.#kind === kinds.texts) this.#learn()
+    this.#distinct = 0
     this.#rows = 0
     this.#kind = -1
     this.#areInts = true
@@ -82,13 +113,14 @@ export class Column {
 
   /** No less than `write` needs. */
   get byteLength(): number {
-    return 24 + this.#rows * 8 + this.#used
+    return columnHeadBytes + this.#rows * 8 + this.#used
   }
 
   /** Throws UNENCODABLE_VALUE or TUPLE_TOO_LARGE, and then nothing is added. Returns the bytes added, at the most. */
   add(value: unknown): number {
     if (this.#rows === this.#numbers.length) this.#grow()
     const used = (this.#usedBefore = this.#used)
+    this.#distinctBefore = this.#distinct
     switch (this.#kind) {
       case kinds.numbers:
         if (typeof value === 'number') this.#addNumber(value)
@@ -116,6 +148,7 @@ export class Column {
   dropLast(): void {
     this.#rows--
     if (this.#kind === kinds.texts || this.#kind === kinds.cells) this.#used = this.#usedBefore
+    this.#distinct = this.#distinctBefore
     if (this.#rows === 0) this.clear()
   }
 
@@ -141,8 +174,14 @@ export class Column {
         return at + rows * 8
       }
       case kinds.texts:
+        if (this.#distinct < rows) {
+          ints[start >> 2] = kinds.repeated
+          ints[at >> 2] = this.#distinct
+          at += 4
+        }
         ints[at >> 2] = this.#used
-        at = writeInts(out, at + 4, this.#lengths, rows)
+        at = writeInts(out, at + 4, this.#lengths, this.#distinct)
+        if (this.#distinct < rows) at = writeInts(out, at, this.#places, rows)
         break
       default:
         ints[start >> 2] = kinds.cells
@@ -186,14 +225,57 @@ export class Column {
     if (start + length > this.#bytes.length) this.#makeRoom(length)
     const bytes = this.#bytes
     let at = start
+    let hash = length
     for (let i = 0; i < length; i++) {
       const unit = value.charCodeAt(i)
       if (unit > 0xff) return false
       bytes[at++] = unit
+      hash = (Math.imul(hash, 31) + unit) | 0
     }
-    this.#used = at
-    this.#lengths[this.#rows] = length
+    if (this.#isSearched && this.#isKnown(hash, start, length)) return true
+    this.#addDistinct(length)
     return true
+  }
+
+  /** Whether the text that stands at the end of the bytes came before; the row has that one then. */
+  #isKnown(hash: number, start: number, length: number): boolean {
+    const cell = (Math.imul(hash, 0x9e3779b1) >>> 16) & (knownCells - 1)
+    const place = (this.#known[cell] as number) - 1
+    if (place >= 0 && place < this.#distinct && this.#lengths[place] === length) {
+      const bytes = this.#bytes
+      let first = this.#offsets[place] as number
+      let at = start
+      const end = start + length
+      while (at < end && bytes[first] === bytes[at]) {
+        first++
+        at++
+      }
+      if (at === end) {
+        this.#places[this.#rows] = place
+        return true
+      }
+    }
+    this.#known[cell] = this.#distinct + 1
+    return false
+  }
+
+  /** The text of the row, which stands at the end of the bytes, is one of its own. */
+  #addDistinct(length: number): void {
+    if (this.#isSearched) {
+      this.#offsets[this.#distinct] = this.#used
+      this.#places[this.#rows] = this.#distinct
+    }
+    this.#lengths[this.#distinct++] = length
+    this.#used += length
+  }
+
+  /** Whether it pays to look for texts that come again. */
+  #learn(): void {
+    if (!this.#isSearched) this.#isSearched = --this.#unsearchedLeft <= 0
+    else if (this.#rows >= rowsToLearn && this.#distinct * 2 > this.#rows) {
+      this.#isSearched = false
+      this.#unsearchedLeft = batchesUnsearched
+    }
   }
 
   /** Only ASCII stays in a column of texts then: whether it is, Node tells as it writes. */
@@ -202,8 +284,7 @@ export class Column {
     if (length > bytesMax) throw tooLarge()
     this.#makeRoom(length * 3)
     if (this.#text.writeUtf8(value, this.#bytes, this.#used) !== length) return false
-    this.#used += length
-    this.#lengths[this.#rows] = length
+    this.#addDistinct(length)
     return true
   }
 
@@ -289,7 +370,9 @@ export class Column {
       if (kind === kinds.numbers) this.#addCell(this.#numbers[i])
       else if (kind === kinds.booleans) this.#addCell(this.#numbers[i] === 1)
       else {
-        const length = this.#lengths[i] as number
+        const place = this.#isSearched ? (this.#places[i] as number) : i
+        if (this.#isSearched) at = this.#offsets[place] as number
+        const length = this.#lengths[place] as number
         this.#tag(tags.latin1, 4 + length)
         this.#view.setUint32(this.#used, length, true)
         this.#bytes.set(texts.subarray(at, at + length), this.#used + 4)
@@ -315,6 +398,12 @@ export class Column {
     const lengths = new Int32Array(numbers.length)
     lengths.set(this.#lengths)
     this.#lengths = lengths
+    const offsets = new Int32Array(numbers.length)
+    offsets.set(this.#offsets)
+    this.#offsets = offsets
+    const places = new Int32Array(numbers.length)
+    places.set(this.#places)
+    this.#places = places
   }
 }
 
@@ -326,10 +415,14 @@ const bytesMax = 1_048_576
 
 /** Reads columns and puts what is in them into objects. */
 export class ColumnReader {
-  /** For columns of numbers and lengths; as long as the longest so far. */
   readonly #text: Text
   readonly #packer: ValuePacker
+  /** For columns of numbers and lengths; as long as the longest so far. */
   #ints = new Int32Array(64)
+  /** Which text each row has. */
+  #places = new Int32Array(64)
+  /** The different ones of a column. */
+  readonly #texts: string[] = []
 
   constructor(text: Text, packer: ValuePacker) {
     this.#text = text
@@ -365,6 +458,8 @@ export class ColumnReader {
       }
       case kinds.texts:
         return this.#readTexts(from, start + 4, end, rows, field, into)
+      case kinds.repeated:
+        return this.#readRepeated(from, start + 4, end, rows, field, into)
       case kinds.cells:
         return this.#readCells(from, start + 4, end, rows, field, into)
       default:
@@ -381,12 +476,50 @@ export class ColumnReader {
     into: Record<string, unknown>[],
   ): number {
     const total = from.ints[start >> 2] as number
-    const lengths = this.#ints
-    let at = readInts(from, start + 4, end, rows, lengths)
-    const first = at
-    if (total < 0 || at + total > end) throw cutOff()
-    let sum = 0
+    const at = readInts(from, start + 4, end, rows, this.#ints)
+    const after = this.#split(from, at, end, total, rows)
+    const texts = this.#texts
     for (let i = 0; i < rows; i++) {
+      ;(into[i] as Record<string, unknown>)[field] = texts[i]
+      texts[i] = ''
+    }
+    return after
+  }
+
+  #readRepeated(
+    from: Arena,
+    start: number,
+    end: number,
+    rows: number,
+    field: string,
+    into: Record<string, unknown>[],
+  ): number {
+    if (start + 8 > end) throw cutOff()
+    const count = from.ints[start >> 2] as number
+    const total = from.ints[(start >> 2) + 1] as number
+    if (count < 0 || count > rows)
+      throw new StormError('BAD_FRAME', 'A column has more different texts than it has texts.')
+    let at = readInts(from, start + 8, end, count, this.#ints)
+    if (this.#places.length < rows) this.#places = new Int32Array(rows)
+    const places = this.#places
+    at = readInts(from, at, end, rows, places)
+    const after = this.#split(from, at, end, total, count)
+    const texts = this.#texts
+    for (let i = 0; i < rows; i++) {
+      const place = places[i] as number
+      if (place < 0 || place >= count) throw new StormError('BAD_FRAME', 'A column names a text that it has not.')
+      ;(into[i] as Record<string, unknown>)[field] = texts[place]
+    }
+    for (let i = 0; i < count; i++) texts[i] = ''
+    return after
+  }
+
+  /** Makes so many texts of the `total` bytes from `first` on, whose lengths have been read. Returns where the column ends. */
+  #split(from: Arena, first: number, end: number, total: number, count: number): number {
+    const lengths = this.#ints
+    if (total < 0 || first + total > end) throw cutOff()
+    let sum = 0
+    for (let i = 0; i < count; i++) {
       const length = lengths[i] as number
       if (length < 0) throw cutOff()
       sum += length
@@ -394,14 +527,15 @@ export class ColumnReader {
     if (sum !== total) throw new StormError('BAD_FRAME', 'The lengths of a column of texts are not what it has.')
     const { bytes } = from
     const text = this.#text
+    const texts = this.#texts
     // One call for all and parts of its result, where most are short; a call for each one that is not.
-    const all = total < rows * sliceMin * 2 ? text.latin1(bytes, first, first + total) : ''
-    for (let i = 0; i < rows; i++) {
+    const all = total < count * sliceMin * 2 ? text.latin1(bytes, first, first + total) : ''
+    let at = first
+    for (let i = 0; i < count; i++) {
       const length = lengths[i] as number
       const after = at + length
-      const row = into[i] as Record<string, unknown>
-      if (length < sliceMin && all !== '') row[field] = all.substring(at - first, after - first)
-      else row[field] = length === 0 ? '' : text.latin1(bytes, at, after)
+      if (length < sliceMin && all !== '') texts[i] = all.substring(at - first, after - first)
+      else texts[i] = length === 0 ? '' : text.latin1(bytes, at, after)
       at = after
     }
     return roundUp4(at)

@@ -3,7 +3,7 @@ import { assert } from '../stdx/assert.js'
 import { describeValue } from '../stdx/describe-error.js'
 import { quoted } from '../stdx/listed.js'
 import type { Arena } from './arena.js'
-import { absent, Column, ColumnReader } from './column.js'
+import { absent, Column, columnHeadBytes, ColumnReader } from './column.js'
 import { bodyBytesMax, type Body } from './frame.js'
 import { cutOff, intsBytesMax, readInts, writeInts } from './ints.js'
 import type { WireStream } from './streams.js'
@@ -194,7 +194,7 @@ class Block {
     this.#fields = stream.fields
     this.#columns = stream.fields.map(() => new Column(text, packer))
     this.#packer = packer
-    this.headBytes = 12 + 3 * intsBytesMax(0) + stream.fields.length * 24
+    this.headBytes = 12 + 3 * intsBytesMax(0) + stream.fields.length * columnHeadBytes
   }
 
   /** Returns the bytes added, at the most. */
@@ -234,7 +234,7 @@ class Block {
       ids[at + 2] = tuple.checkLo
       ids[at + 3] = tuple.checkHi
       if (tuple.more !== null) bytes += this.#addMore(row, tuple.more)
-    }
+    } else if (this.#areTracked) this.#ids.fill(0, row << 2, (row << 2) + 4)
     this.rows++
     return bytes
   }

@@ -32,6 +32,9 @@ export class Inbound implements TupleSink, AckSink {
   readonly #grant: (task: TaskId, total: number) => void
   /** By target task, then by source task and stream in one number. */
   readonly #lanes: (Map<number, Lane> | undefined)[] = []
+  /** Tuples of one lane mostly come in a row. */
+  #lastLane: Lane | undefined
+  #lastStream = -1
   readonly #credits = new Map<TaskId, ReceiveCredit>()
 
   constructor(
@@ -63,12 +66,17 @@ export class Inbound implements TupleSink, AckSink {
     checkHi: number,
     more: number[] | null,
   ): void {
-    const lane =
-      this.#lanes[targetTask]?.get(sourceTask * this.#streams.length + stream) ??
-      this.#open(sourceTask, stream, targetTask)
-    if (lane === undefined) {
-      this.misdirected++
-      return
+    let lane = this.#lastLane
+    if (sourceTask !== lane?.task || targetTask !== lane.target || stream !== this.#lastStream) {
+      lane =
+        this.#lanes[targetTask]?.get(sourceTask * this.#streams.length + stream) ??
+        this.#open(sourceTask, stream, targetTask)
+      if (lane === undefined) {
+        this.misdirected++
+        return
+      }
+      this.#lastLane = lane
+      this.#lastStream = stream
     }
     const tuple = new TaskTuple(values, lane, acker, rootLo, rootHi, checkLo, checkHi)
     tuple.more = more

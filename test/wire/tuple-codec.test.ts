@@ -144,6 +144,51 @@ for (const [name, text] of [
   })
 }
 
+test('tuple codec: texts that come again, frame after frame: all arrives as it was', () => {
+  const pool = ['', 'the', 'cow', 'moon', 'é', 'a word that is no key', 'x'.repeat(32), 'y'.repeat(33), 'z'.repeat(400)]
+  const few = fc.constantFrom(...pool)
+  const many = fc.integer().map((n) => `w${n}`)
+  const mixed = fc.oneof(
+    { weight: 30, arbitrary: few },
+    { weight: 1, arbitrary: fc.constantFrom('漢', 7, null, undefined) },
+  )
+  const refused = fc.constant(parseInt)
+  const row = (text: fc.Arbitrary<unknown>) =>
+    fc.record({
+      text: fc.oneof({ weight: 30, arbitrary: text }, { weight: 1, arbitrary: refused }),
+      other: fc.oneof({ weight: 30, arbitrary: few }, { weight: 1, arbitrary: refused }),
+      ids: fc.oneof(
+        { weight: 1, arbitrary: fc.constant(untracked) },
+        {
+          weight: 9,
+          arbitrary: fc.nat(2).map((n) => ({ ...untracked, acker: 0, rootLo: n, rootHi: n >> 1, checkLo: n })),
+        },
+      ),
+    })
+  const frame = fc.constantFrom(few, many, mixed).chain((text) => fc.array(row(text), { maxLength: 200, size: 'max' }))
+  fc.assert(
+    fc.property(fc.array(frame, { minLength: 1, maxLength: 5 }), (sequence) => {
+      const streams = streamsOf(['text', 'other'])
+      const encoder = new TupleEncoder(nodeText())
+      const decoder = new TupleDecoder(streams, nodeText())
+      for (const rows of sequence) {
+        const sent: Sent[] = []
+        for (const { text, other, ids } of rows) {
+          const tuple = { ...ids, values: { text, other } }
+          if (text === parseInt || other === parseInt)
+            expect(() => encoder.add(1, streams[0]!, 2, tuple)).toThrow(StormError)
+          else {
+            encoder.add(1, streams[0]!, 2, tuple)
+            sent.push({ sourceTask: 1, stream: 0, targetTask: 2, ...tuple })
+          }
+        }
+        expect(isDeepStrictEqual(send(encoder, decoder), sent)).toBe(true)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('tuple codec: any values: refused when they have something that cannot be carried, taken else', () => {
   const text = nodeText()
   const encoder = new TupleEncoder(text)
@@ -324,7 +369,7 @@ describe('tuple codec: sizes', () => {
     expect(encoder.byteLength).toBeLessThan(65_700)
   })
 
-  test('few bytes: a word with its tree takes 24', () => {
+  test('few bytes: a word that comes again, with its tree, takes 18', () => {
     const encoder = new TupleEncoder(nodeText())
     const [only] = streamsOf(['word'])
     for (let i = 0; i < 500; i++) {
@@ -338,12 +383,31 @@ describe('tuple codec: sizes', () => {
         values: { word: 'nature' },
       })
     }
-    expect(frames.write(FrameType.tuples, origin, 1, encoder).length / 500).toBeLessThan(24.5)
+    expect(frames.write(FrameType.tuples, origin, 1, encoder).length / 500).toBeLessThan(18.5)
+  })
+
+  test('texts of which few come again: are not looked for in the next frames, and are again later', () => {
+    const streams = streamsOf(['word'])
+    const encoder = new TupleEncoder(nodeText())
+    const decoder = new TupleDecoder(streams, nodeText())
+    const bytesOf = (words: readonly string[]) => {
+      for (const word of words) encoder.add(1, streams[0]!, 2, { ...untracked, values: { word } })
+      const { length } = frames.write(FrameType.tuples, origin, 1, encoder)
+      expect(send(encoder, decoder).map(({ values }) => (values as { word: string }).word)).toEqual(words)
+      return length
+    }
+    const same = Array.from({ length: 100 }, () => 'the same')
+    const different = same.map((_, i) => `word number ${i}`)
+    const short = bytesOf(same)
+    bytesOf(different)
+    expect(bytesOf(same)).toBeGreaterThan(short * 2)
+    for (let frame = 0; frame < 31; frame++) bytesOf(different)
+    expect(bytesOf(same)).toBe(short)
   })
 })
 
 describe('tuple codec: bytes that we did not make', () => {
-  const streams = streamsOf(['a', 'b'], ['c'])
+  const streams = streamsOf(['a', 'b'], ['c'], ['d'])
   const text = nodeText()
   const body = (() => {
     const encoder = new TupleEncoder(text)
@@ -352,6 +416,7 @@ describe('tuple codec: bytes that we did not make', () => {
       const ids = { acker: i % 2, rootLo: i, rootHi: i, checkLo: i, checkHi: i, more: i === 3 ? [1, 2, 3, 4, 5] : null }
       encoder.add(1, streams[0]!, 5, { ...ids, values: { a: value, b: i } })
       encoder.add(2, streams[1]!, 6, { ...ids, values: { c: value } })
+      encoder.add(3, streams[2]!, 7, { ...ids, rootLo: i >> 2, rootHi: 0, values: { d: `text ${i % 3}` } })
     })
     return frames.write(FrameType.tuples, origin, 1, encoder).slice(44)
   })()
@@ -381,13 +446,13 @@ describe('tuple codec: bytes that we did not make', () => {
     )
     const received = new Received()
     frames.arena.bytes.set(body, frames.start)
-    expect(decoder.decode(frames.arena, frames.start, frames.start + body.length, received)).toBe(18)
+    expect(decoder.decode(frames.arena, frames.start, frames.start + body.length, received)).toBe(27)
   })
 
   test('another number of fields: ARITY_MISMATCH with both', () => {
     const arena = frames.arena
     arena.bytes.set(body, frames.start)
-    const other = new TupleDecoder(streamsOf(['a'], ['c']), text)
+    const other = new TupleDecoder(streamsOf(['a'], ['c'], ['d']), text)
     expect(() => other.decode(arena, frames.start, frames.start + body.length, new Received())).toThrow(
       "A frame has tuples of 2 values on stream 'default' of component 'c0', which has 1 fields",
     )
