@@ -178,7 +178,7 @@ export class BoltTask implements Steppable, Source {
     }
     acks.endStep()
     this.wakeAtMs = this.#nextTickMs
-    if (this.#kept.size > 0) this.wakeAtMs = Math.min(this.wakeAtMs, this.#kept.watch(nowMs))
+    if (!this.#kept.isEmpty) this.wakeAtMs = Math.min(this.wakeAtMs, this.#kept.watch(nowMs))
     return inbox.size > 0 && this.#mayExecute()
   }
 
@@ -186,7 +186,7 @@ export class BoltTask implements Steppable, Source {
     if (tuple.state !== TupleState.open) return this.#misuse(tuple, 'ack')
     tuple.state = TupleState.acked
     tuple.lane.input.acked++
-    if (this.#kept.size > 0) this.#kept.decided(tuple)
+    if (!this.#kept.isEmpty) this.#kept.dropDecided()
     this.#parts.acks.ack(tuple)
     if (tuple === this.#sampled || this.#parts.hooks.any) {
       const processLatencyMs = this.#processed(tuple)
@@ -354,7 +354,7 @@ export class BoltTask implements Steppable, Source {
   #fail(tuple: TaskTuple, reason: number): void {
     tuple.state = TupleState.failed
     tuple.lane.input.failed++
-    if (this.#kept.size > 0) this.#kept.decided(tuple)
+    if (!this.#kept.isEmpty) this.#kept.dropDecided()
     this.#parts.acks.fail(tuple, reason)
     if (this.#parts.hooks.any)
       this.#parts.hooks.boltFail({ task: this.id, tuple, processLatencyMs: this.#processed(tuple) })
