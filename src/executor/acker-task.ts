@@ -13,7 +13,7 @@ export class AckerTask implements AckTarget, Steppable {
   batch = 1
   readonly isWaiting = false
   wakeAtMs: number
-  /** Ack tuples taken: inits, acks, fails and resets. */
+  /** Ack tuples taken: inits, acks, fails and resets; a row of acks of one tree, told as one, is one. */
   executed = 0
   readonly #ledger: AckLedger
   readonly #rotateEveryMs: number

@@ -71,8 +71,8 @@ export class KeptTuples {
    */
   watch(nowMs: number): number {
     const { messageTimeoutMs } = this.#parts
-    this.dropDecided()
-    while (this.#count > 0 && nowMs - this.#sinceMs() >= 2 * messageTimeoutMs) this.#drop()
+    for (this.dropDecided(); this.#count > 0 && nowMs - this.#sinceMs() >= 2 * messageTimeoutMs; this.dropDecided())
+      this.#drop()
     const oldest = this.#oldest()
     if (oldest === undefined) return Infinity
     const [tuple, sinceMs] = oldest

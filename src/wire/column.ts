@@ -79,6 +79,8 @@ export class Column {
   #used = 0
   /** `#used` before the last row. */
   #usedBefore = 0
+  /** What the last `add` has made cells of: a kind, and the bytes of texts; null: of nothing. */
+  #beforeCells: { readonly kind: number; readonly texts: Uint8Array } | null = null
   /** Texts are looked for; else each one counts as different. */
   #isSearched = true
   #unsearchedLeft = 0
@@ -121,6 +123,19 @@ export class Column {
     if (this.#rows === this.#numbers.length) this.#grow()
     const used = (this.#usedBefore = this.#used)
     this.#distinctBefore = this.#distinct
+    this.#beforeCells = null
+    try {
+      this.#add(value)
+    } catch (error) {
+      this.#undoCells()
+      throw error
+    }
+    this.#rows++
+    // What it took to make cells of the rows so far is told with this row.
+    return this.#used - used + 8
+  }
+
+  #add(value: unknown): void {
     switch (this.#kind) {
       case kinds.numbers:
         if (typeof value === 'number') this.#addNumber(value)
@@ -139,15 +154,13 @@ export class Column {
       default:
         this.#addFirst(value)
     }
-    this.#rows++
-    // What it took to make cells of the rows so far is told with this row.
-    return this.#used - used + 8
   }
 
   /** Takes the last row away, as another column could not take its own. To be called right after `add`. */
   dropLast(): void {
     this.#rows--
-    if (this.#kind === kinds.texts || this.#kind === kinds.cells) this.#used = this.#usedBefore
+    if (this.#beforeCells !== null) this.#undoCells()
+    else if (this.#kind === kinds.texts || this.#kind === kinds.cells) this.#used = this.#usedBefore
     this.#distinct = this.#distinctBefore
     if (this.#rows === 0) this.clear()
   }
@@ -363,6 +376,7 @@ export class Column {
     const kind = this.#kind
     const rows = this.#rows
     const texts = this.#bytes.slice(0, this.#used)
+    this.#beforeCells = { kind, texts }
     this.#kind = kinds.cells
     this.#used = 0
     let at = 0
@@ -380,6 +394,16 @@ export class Column {
         at += length
       }
     }
+  }
+
+  /** The value for which cells were made is not kept: what was there goes on as it was, and takes no more than it did. */
+  #undoCells(): void {
+    if (this.#beforeCells === null) return
+    const { kind, texts } = this.#beforeCells
+    this.#beforeCells = null
+    this.#kind = kind
+    this.#bytes.set(texts)
+    this.#used = texts.length
   }
 
   #makeRoom(bytes: number): void {

@@ -1,5 +1,6 @@
 import type { AckTarget, VerdictTarget } from '../executor/ack-target.js'
-import { Lane, TaskTuple, type TaskId } from '../executor/tuple.js'
+import { rootWidth } from '../executor/anchors.js'
+import { Lane, TaskTuple, untracked, type TaskId } from '../executor/tuple.js'
 import type { AckSink } from '../wire/ack-codec.js'
 import { ReceiveCredit } from '../wire/credits.js'
 import type { WireStream } from '../wire/streams.js'
@@ -66,6 +67,10 @@ export class Inbound implements TupleSink, AckSink {
     checkHi: number,
     more: number[] | null,
   ): void {
+    if (!this.#areAckers(acker, more)) {
+      this.misdirected++
+      return
+    }
     let lane = this.#lastLane
     if (sourceTask !== lane?.task || targetTask !== lane.target || stream !== this.#lastStream) {
       lane =
@@ -117,6 +122,16 @@ export class Inbound implements TupleSink, AckSink {
 
   timeoutReset(spoutTask: TaskId, pendingSlot: number, rootLo: number, rootHi: number): void {
     this.#spout(spoutTask)?.timeoutReset(pendingSlot, rootLo, rootHi)
+  }
+
+  /** −1: the tuple belongs to no tree. */
+  #areAckers(acker: number, more: readonly number[] | null): boolean {
+    const count = this.#ackers.length
+    if (acker < untracked || acker >= count) return false
+    if (more === null) return true
+    for (let i = 0; i < more.length; i += rootWidth)
+      if ((more[i] as number) < 0 || (more[i] as number) >= count) return false
+    return true
   }
 
   #isTask(task: TaskId): boolean {

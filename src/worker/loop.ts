@@ -33,7 +33,7 @@ export class Loop implements Scheduler {
   onLongStep: (task: Steppable, ms: number) => void = () => {}
   /**
    * A loop that finds that it has not been `seen` for longer than `pauseMsMax` holds: no task is stepped and no turn ends
-   * until `release`. Its process was stopped, or its machine slept, and the world may have gone on without it.
+   * until `release`. Its process was stopped, and the world may have gone on without it.
    */
   pauseMsMax = Infinity
   /** Told when it holds, and how long it was away. */
@@ -99,18 +99,22 @@ export class Loop implements Scheduler {
   seen(nowMs: number): void {
     const awayMs = nowMs - this.#seenMs
     this.#seenMs = nowMs
-    if (awayMs <= this.pauseMsMax || this.#state === 'held' || this.#state === 'stopped') return
-    this.#cancelAlarm?.()
-    this.#cancelAlarm = undefined
-    this.#isCalled = this.#state === 'called'
-    this.#state = 'held'
+    if (awayMs <= this.pauseMsMax || this.#state === 'stopped') return
+    if (this.#state !== 'held') {
+      this.#cancelAlarm?.()
+      this.#cancelAlarm = undefined
+      this.#isCalled = this.#state === 'called'
+      this.#state = 'held'
+    }
     this.onPause(awayMs)
   }
 
-  /** Goes on after a pause. */
+  /** Goes on after a pause, unless there was another one meanwhile, of which is told then. */
   release(): void {
     if (this.#state !== 'held') return
-    this.#seenMs = this.#clock.now()
+    const nowMs = this.#clock.now()
+    if (nowMs - this.#seenMs > this.pauseMsMax) return this.seen(nowMs)
+    this.#seenMs = nowMs
     if (this.#isCalled) this.#state = 'called'
     else this.#call()
   }
@@ -157,13 +161,16 @@ export class Loop implements Scheduler {
       if (this.#halted()) return
       const stepMs = this.#clock.now() - this.turnMs
       this.turnMs += stepMs
+      if (stepMs > turnMsMax) task.batch = Math.max(1, task.batch >> 1)
+      else if (task.batch < stepBatch) task.batch = Math.min(stepBatch, task.batch * 2)
       if (stepMs > longStepMs) {
         this.onLongStep(task, stepMs)
         this.seen(this.turnMs)
-        if (this.#halted()) return
+        if (this.#halted()) {
+          if (this.note !== null) this.note.set(0)
+          return
+        }
       }
-      if (stepMs > turnMsMax) task.batch = Math.max(1, task.batch >> 1)
-      else if (task.batch < stepBatch) task.batch = Math.min(stepBatch, task.batch * 2)
       if (++steps >= turnStepsMax || this.turnMs - startMs >= turnMsMax) break
     }
     if (this.note !== null) this.note.set(0)

@@ -229,7 +229,7 @@ export class WorkerProcess {
     return this.#isReady && spouts.every((spout) => spout.isSettled) && bolts.every((bolt) => bolt.isIdle)
   }
 
-  /** Component and task that are being run, or were last, for what user code writes without saying who it is. */
+  /** Component and task that are being run, for what user code writes without saying who it is; after an `await`, nobody knows. */
   get running(): Readonly<Record<string, unknown>> {
     const { running } = this.#loop
     return running instanceof SpoutTask || running instanceof BoltTask
@@ -258,13 +258,13 @@ export class WorkerProcess {
     return metrics
   }
 
-  /** Whether it was stopped, or its machine slept: nothing is done and sent before nimbus has said that it is still wanted. */
+  /** It was stopped: nothing is done and sent before nimbus has said that it is still wanted. */
   #ask(awayMs: number): void {
     const { clock, log } = this.#parts
     log.write('warn', `this worker stood still for ${Math.round(awayMs)} ms: it asks nimbus before it goes on`, {})
     this.#cancelAnswer()
     this.#cancelAnswer = clock.after(answerMsMax, () => {
-      log.write('warn', 'nimbus does not answer: this worker goes on', {})
+      log.write('warn', 'nimbus does not answer whether this worker is still wanted', {})
       this.#loop.release()
     })
     this.#nimbus.again('stood still')
@@ -460,6 +460,9 @@ export class WorkerProcess {
     if (this.#isOver) return false
     this.#isOver = true
     this.#cancelBeat()
+    this.#cancelAnswer()
+    // Nobody says that it is seen any more, and nobody is to be asked.
+    this.#loop.pauseMsMax = Infinity
     this.#worker.deactivate()
     await this.#worker.close()
     for (const peer of this.#peers.values()) peer.outbox.flush()

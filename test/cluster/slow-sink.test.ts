@@ -69,7 +69,8 @@ describe.skipIf(process.platform !== 'linux')('back pressure', () => {
       120_000,
       async () => {
         const now = await counts()
-        return now.emitted > 0 && now.acked + now.failed >= now.emitted && now
+        // The two workers do not tell what they have done in the same moment.
+        return now.emitted > 0 && Math.min(now.acked + now.failed, now.executed) >= now.emitted && now
       },
       500,
     )

@@ -61,6 +61,18 @@ test('kept tuples: left, opened, closed and decided in any order: as many as the
   )
 })
 
+test('kept tuples: one that is forgotten: the one behind it, which is acked, is not told of', () => {
+  const { tuples, warnings } = kept()
+  tuples.left(tupleOf(1), 0)
+  const acked = tupleOf(2)
+  tuples.left(acked, 500)
+  acked.state = TupleState.acked
+  tuples.dropDecided()
+  expect(tuples.watch(2_000)).toBe(Infinity)
+  expect(warnings).toEqual([])
+  expect(tuples.isEmpty).toBe(true)
+})
+
 test('kept tuples: one that is never decided does not keep those after it', async () => {
   const { tuples } = kept()
   const first = tupleOf(0)

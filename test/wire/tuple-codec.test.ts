@@ -182,6 +182,8 @@ test('tuple codec: texts that come again, frame after frame: all arrives as it w
             sent.push({ sourceTask: 1, stream: 0, targetTask: 2, ...tuple })
           }
         }
+        const { byteLength } = encoder
+        expect(frames.write(FrameType.tuples, origin, 1, encoder).length - 44).toBeLessThanOrEqual(byteLength)
         expect(isDeepStrictEqual(send(encoder, decoder), sent)).toBe(true)
       }
     }),
@@ -328,6 +330,58 @@ describe('tuple codec: refused', () => {
 })
 
 describe('tuple codec: sizes', () => {
+  describe('texts that came again, and then something that makes cells of them, and is not kept', () => {
+    const texts = Array.from({ length: 5 }, (_, i) => String(i).repeat(32))
+
+    /** As many as a frame takes with ease while each of them is sent once. */
+    function filled() {
+      const streams = streamsOf(['word', 'other'])
+      const encoder = new TupleEncoder(nodeText())
+      const tracked = { acker: 0, rootLo: 1, rootHi: 2, checkLo: 3, checkHi: 4, more: null }
+      const add = (word: unknown, other: unknown = 0) =>
+        encoder.add(1, streams[0]!, 2, { ...tracked, values: { word, other } })
+      for (let i = 0; i < 3_000; i++) add(texts[i % 5])
+      return { encoder, add, decoder: new TupleDecoder(streams, nodeText()) }
+    }
+
+    test.each([
+      [
+        'what cannot be sent',
+        (add: ReturnType<typeof filled>['add']) => expect(() => add(parseInt)).toThrow(StormError),
+      ],
+      [
+        'a value in a tuple of which another cannot be sent',
+        (add: ReturnType<typeof filled>['add']) => expect(() => add({ a: 1 }, parseInt)).toThrow(StormError),
+      ],
+      [
+        'what does not fit into the frame',
+        (add: ReturnType<typeof filled>['add']) => expect(add(new Uint8Array(1_000_000))).toBe(false),
+      ],
+      [
+        'what fits into no frame',
+        (add: ReturnType<typeof filled>['add']) => expect(() => add('漢'.repeat(1_100_000))).toThrow(StormError),
+      ],
+    ])('%s: the others are sent as if it had never come', (_, addInVain) => {
+      const fresh = new Frames()
+      const { encoder, add, decoder } = filled()
+      const before = encoder.byteLength
+      addInVain(add)
+      expect(encoder.byteLength).toBe(before)
+      const bytes = fresh.write(FrameType.tuples, origin, 1, encoder)
+      expect(bytes.length - 44).toBeLessThanOrEqual(encoder.byteLength)
+      expect(send(encoder, decoder).map(({ values }) => (values as { word: string }).word)).toEqual(
+        Array.from({ length: 3_000 }, (__, i) => texts[i % 5]),
+      )
+    })
+
+    test('what is kept: counts with all that becomes of the others', () => {
+      const { encoder, add } = filled()
+      expect(add({ a: 1 })).toBe(true)
+      const bytes = new Frames().write(FrameType.tuples, origin, 1, encoder)
+      expect(bytes.length - 44).toBeLessThanOrEqual(encoder.byteLength)
+    })
+  })
+
   test('a frame that is full: says so, and what did not fit goes into the next', () => {
     const streams = streamsOf(['text', 'n'])
     const encoder = new TupleEncoder(nodeText())

@@ -2,6 +2,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { AckerTask } from '../../src/executor/acker-task.js'
+import type { BoltTask } from '../../src/executor/bolt-task.js'
+import { InputCounters } from '../../src/executor/stats.js'
+import type { TaskTuple } from '../../src/executor/tuple.js'
 import type { WireStream } from '../../src/wire/streams.js'
 import { Inbound } from '../../src/worker/inbound.js'
 import { Transfer } from '../../src/worker/transfer.js'
@@ -48,4 +51,24 @@ test('inbound: tasks that are not here, are no such thing, or are negative: drop
     }),
     { numRuns: 2_000 },
   )
+})
+
+test('inbound: a tuple of an acker that there is not, in its first tree or a further one: dropped and counted', () => {
+  const transfer = new Transfer()
+  const arrived: unknown[] = []
+  const inbox = { push: (tuple: TaskTuple) => void arrived.push(tuple.values) }
+  const bolt = { id: 2, inbox, inboxLimit: 8, input: () => new InputCounters('spout', 'default') }
+  transfer.addBolt(bolt as unknown as BoltTask)
+  const inbound = new Inbound(transfer, { streams, ackers, taskCount }, () => undefined)
+  const send = (n: number, acker: number, more: number[] | null) =>
+    inbound.tuple(1, 0, 2, { n }, acker, 1, 1, 1, 1, more)
+  send(1, 0, null)
+  send(2, -1, null)
+  send(3, 1, [0, 1, 1, 1, 1, 1, 2, 2, 2, 2])
+  for (const acker of [2, -2, 9_999, 2 ** 31 - 1]) {
+    send(4, acker, null)
+    send(5, 0, [0, 1, 1, 1, 1, acker, 1, 1, 1, 1])
+  }
+  send(6, 0, [-1, 1, 1, 1, 1])
+  expect([arrived, inbound.misdirected]).toEqual([[{ n: 1 }, { n: 2 }, { n: 3 }], 9])
 })

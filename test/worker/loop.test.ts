@@ -187,7 +187,10 @@ describe('loop', () => {
       clock.spentMs += 6_000
       loop.seen(clock.now())
       loop.enqueue(task)
-      await clock.advance(10_000)
+      for (let second = 0; second < 10; second++) {
+        await clock.advance(1_000)
+        loop.seen(clock.now())
+      }
       expect(seen).toMatchObject({ steps: 1, turns: 1, pauses: [6_001] })
       task.wakeAtMs = Infinity
       loop.release()
@@ -205,6 +208,7 @@ describe('loop', () => {
       await clock.advance(1)
       expect(seen).toMatchObject({ steps: 1, turns: 0, pauses: [6_000] })
       expect(loop.running).toBeUndefined()
+      expect(task.batch).toBe(stepBatch / 2)
       loop.release()
       await clock.advance(1)
       expect(seen).toMatchObject({ steps: 1, turns: 1 })
@@ -225,6 +229,22 @@ describe('loop', () => {
       loop.release()
       await clock.advance(10)
       expect(seen).toMatchObject({ steps: 2, turns: 2 })
+    })
+
+    test('a second one, before it was released: is told too, and no release that was for the first one counts', async () => {
+      const { clock, loop, task, seen } = pausing()
+      clock.spentMs += 6_000
+      loop.seen(clock.now())
+      loop.enqueue(task)
+      clock.spentMs += 7_000
+      loop.release()
+      await clock.advance(1)
+      expect(seen).toMatchObject({ steps: 0, pauses: [6_000, 7_000] })
+      clock.spentMs += 8_000
+      loop.seen(clock.now())
+      loop.release()
+      await clock.advance(1)
+      expect(seen).toMatchObject({ steps: 1, pauses: [6_000, 7_000, 8_001] })
     })
 
     test('shorter, or stopped already: nothing is held', async () => {
