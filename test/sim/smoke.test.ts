@@ -1,5 +1,8 @@
 // Guards "kill anything at any time": a few worlds of the simulator, as many as a commit has patience for.
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { planted } from '../../scripts/plant.mjs'
 import { systemClock } from '../../src/stdx/system-clock.js'
 import { runSeed } from './run.js'
 import { settledByTicks } from './ticks.js'
@@ -23,6 +26,11 @@ describe('simulation', () => {
       results.push(await runSeed(29, { settled: settledByTicks(), print: (line) => list.push(line) }))
     expect(lines[0]).toEqual(lines[1])
     expect(results[0]).toEqual(results[1])
+  })
+
+  test.each(planted)('planted bug: %s: can be planted in the code as it is', (name) => {
+    const patch = join(import.meta.dirname, 'planted', `${name}.patch`)
+    execFileSync('git', ['apply', '--check', patch], { cwd: join(import.meta.dirname, '..', '..') })
   })
 
   test('promises: are all followed between two events, so that it does not matter how that is waited for', async () => {
