@@ -1,3 +1,4 @@
+import { Ring } from '../stdx/ring.js'
 import type { Reports } from './reports.js'
 import { TupleState, type TaskId, type TaskTuple } from './tuple.js'
 
@@ -13,16 +14,17 @@ export interface KeptTuplesParts {
  * their call returned. They are listed so that somebody is told, before the trees fail, who it is that never acks.
  *
  * A bolt that writes in batches leaves every tuple over, so that is a queue: nothing is looked up when one is decided,
- * which its state tells. What is decided is dropped when it is the oldest, or when the queue is full, before that grows.
+ * which its state tells. What is decided is dropped when it is the oldest, and from the midst when there are twice as many
+ * as there were.
  */
 export class KeptTuples {
   /** Since when, by tuple, oldest first: as many as there are open calls. */
   readonly #open = new Map<TaskTuple, number>()
-  /** Those left over, in a ring with a power of two of cells, and since when. */
-  #left = new Array<TaskTuple | undefined>(cellsMin).fill(undefined)
-  #leftSinceMs = new Float64Array(cellsMin)
-  #head = 0
-  #count = 0
+  /** Those left over, oldest first, decided ones among them; and since when, in whole ms, which take no memory of their own. */
+  readonly #left = new Ring<TaskTuple>()
+  readonly #leftSinceMs = new Ring<number>()
+  /** So many of them are looked through for decided ones. */
+  #tidyAt = tidyMin
   readonly #parts: KeptTuplesParts
 
   constructor(parts: KeptTuplesParts) {
@@ -31,14 +33,13 @@ export class KeptTuples {
 
   /** Surely there is none. */
   get isEmpty(): boolean {
-    return this.#count === 0 && this.#open.size === 0
+    return this.#left.size === 0 && this.#open.size === 0
   }
 
-  /** How many there are; counts them. */
+  /** How many there are; looks at each. */
   get size(): number {
-    let size = this.#open.size
-    for (let i = 0; i < this.#count; i++) if (this.#at(i).state === TupleState.open) size++
-    return size
+    this.#tidy()
+    return this.#left.size + this.#open.size
   }
 
   opened(tuple: TaskTuple, nowMs: number): void {
@@ -47,10 +48,9 @@ export class KeptTuples {
 
   left(tuple: TaskTuple, nowMs: number): void {
     this.dropDecided()
-    if (this.#count === this.#left.length) this.#makeRoom()
-    const at = (this.#head + this.#count++) & (this.#left.length - 1)
-    this.#left[at] = tuple
-    this.#leftSinceMs[at] = nowMs
+    if (this.#left.size >= this.#tidyAt) this.#tidy()
+    this.#left.push(tuple)
+    this.#leftSinceMs.push(Math.floor(nowMs))
   }
 
   /** Its call is over; `isLeft`: and left it undecided. */
@@ -62,7 +62,7 @@ export class KeptTuples {
 
   /** Lets go of the oldest that are acked or failed: to be called when one is. */
   dropDecided(): void {
-    while (this.#count > 0 && this.#at(0).state !== TupleState.open) this.#drop()
+    for (let tuple = this.#left.first; tuple !== undefined && isDecided(tuple); tuple = this.#left.first) this.#drop()
   }
 
   /**
@@ -71,8 +71,8 @@ export class KeptTuples {
    */
   watch(nowMs: number): number {
     const { messageTimeoutMs } = this.#parts
-    for (this.dropDecided(); this.#count > 0 && nowMs - this.#sinceMs() >= 2 * messageTimeoutMs; this.dropDecided())
-      this.#drop()
+    const forgottenMs = nowMs - 2 * messageTimeoutMs
+    for (this.dropDecided(); (this.#leftSinceMs.first ?? Infinity) <= forgottenMs; this.dropDecided()) this.#drop()
     const oldest = this.#oldest()
     if (oldest === undefined) return Infinity
     const [tuple, sinceMs] = oldest
@@ -83,42 +83,28 @@ export class KeptTuples {
   }
 
   #oldest(): readonly [TaskTuple, number] | undefined {
-    const left = this.#count === 0 ? undefined : ([this.#at(0), this.#sinceMs()] as const)
+    const tuple = this.#left.first
+    const left = tuple === undefined ? undefined : ([tuple, this.#leftSinceMs.first as number] as const)
     if (this.#open.size === 0) return left
     const [open] = this.#open
     return left === undefined || (open !== undefined && open[1] <= left[1]) ? open : left
   }
 
-  #at(index: number): TaskTuple {
-    return this.#left[(this.#head + index) & (this.#left.length - 1)] as TaskTuple
-  }
-
-  #sinceMs(): number {
-    return this.#leftSinceMs[this.#head] as number
-  }
-
   #drop(): void {
-    this.#left[this.#head] = undefined
-    this.#head = (this.#head + 1) & (this.#left.length - 1)
-    this.#count--
+    this.#left.shift()
+    this.#leftSinceMs.shift()
   }
 
-  /** Without those that are decided in its midst; twice as large when that leaves little room. */
-  #makeRoom(): void {
-    const before = this.#left
-    const open: number[] = []
-    for (let i = 0; i < this.#count; i++) if (this.#at(i).state === TupleState.open) open.push(i)
-    const cells = open.length > before.length / 2 ? before.length * 2 : before.length
-    const left = new Array<TaskTuple | undefined>(cells).fill(undefined)
-    const sinceMs = new Float64Array(cells)
-    open.forEach((index, at) => {
-      left[at] = this.#at(index)
-      sinceMs[at] = this.#leftSinceMs[(this.#head + index) & (before.length - 1)] as number
-    })
-    this.#left = left
-    this.#leftSinceMs = sinceMs
-    this.#head = 0
-    this.#count = open.length
+  /** Drops those too that are decided in the midst of others. */
+  #tidy(): void {
+    for (let count = this.#left.size; count > 0; count--) {
+      const tuple = this.#left.shift() as TaskTuple
+      const sinceMs = this.#leftSinceMs.shift() as number
+      if (isDecided(tuple)) continue
+      this.#left.push(tuple)
+      this.#leftSinceMs.push(sinceMs)
+    }
+    this.#tidyAt = Math.max(tidyMin, 2 * this.#left.size)
   }
 
   #warn(tuple: TaskTuple, ageMs: number): void {
@@ -132,4 +118,8 @@ export class KeptTuples {
   }
 }
 
-const cellsMin = 16
+const tidyMin = 16
+
+function isDecided({ state }: TaskTuple): boolean {
+  return state !== TupleState.open
+}

@@ -12,6 +12,11 @@ export class Ring<T> {
     this.#cells = new Array<T | undefined>(powerOfTwo(capacity)).fill(undefined)
   }
 
+  /** The oldest; undefined when nothing waits. */
+  get first(): T | undefined {
+    return this.#cells[this.#head]
+  }
+
   push(value: T): void {
     if (this.size === this.#cells.length) this.#grow()
     this.#cells[(this.#head + this.size) & (this.#cells.length - 1)] = value

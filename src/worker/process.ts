@@ -71,7 +71,10 @@ export interface WorkerProcessParts {
 }
 
 const heartbeatMs = 1_000
-/** Nobody takes a worker for dead sooner. One that was away for longer asks whether it still is who it was. */
+/**
+ * One that was away for longer asks whether it still is who it was. By default nimbus takes a worker for dead after three
+ * times as long; told to do so sooner than this, it leaves the judging of shorter pauses to the peers.
+ */
 const pauseMsMax = 5_000
 /** If there is no answer: nimbus may be dead, and what runs goes on. Peers that know better fence it then. */
 const answerMsMax = 3_000
