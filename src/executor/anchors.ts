@@ -1,19 +1,19 @@
 import type { IdGenerator } from '../acker/ids.js'
-import { TaskTuple, untracked, type Lane } from './tuple.js'
+import { TaskTuple, untracked, type Lane, type TaskId } from './tuple.js'
 
 /** A tuple outside every tree: nobody is told what becomes of it. */
-export function looseTuple(values: object, lane: Lane): TaskTuple {
-  return new TaskTuple(values, lane, untracked, 0, 0, 0, 0)
+export function looseTuple(values: object, lane: Lane, task: TaskId): TaskTuple {
+  return new TaskTuple(values, lane, task, untracked, 0, 0, 0, 0)
 }
 
 /**
  * A child of one tuple, in every tree of the anchor by one new edge. The anchor does not know of it before `join`: when
  * the child cannot be sent, nothing has happened.
  */
-export function childOf(anchor: TaskTuple, values: object, lane: Lane, ids: IdGenerator): TaskTuple {
-  if (anchor.acker === untracked) return looseTuple(values, lane)
+export function childOf(anchor: TaskTuple, values: object, lane: Lane, task: TaskId, ids: IdGenerator): TaskTuple {
+  if (anchor.acker === untracked) return looseTuple(values, lane, task)
   ids.next()
-  const child = new TaskTuple(values, lane, anchor.acker, anchor.rootLo, anchor.rootHi, ids.lo, ids.hi)
+  const child = new TaskTuple(values, lane, task, anchor.acker, anchor.rootLo, anchor.rootHi, ids.lo, ids.hi)
   if (anchor.more !== null) child.more = withEdge(anchor.more, ids.lo, ids.hi)
   return child
 }
@@ -42,7 +42,13 @@ export function mintEdges(anchors: readonly TaskTuple[], ids: IdGenerator): Edge
  * belong to one tree, or one anchor is named twice, the child's edge there is the XOR of theirs. As with `childOf`, the
  * anchors do not know of it before `joinAll`.
  */
-export function childOfAll(anchors: readonly TaskTuple[], edges: Edges, values: object, lane: Lane): TaskTuple {
+export function childOfAll(
+  anchors: readonly TaskTuple[],
+  edges: Edges,
+  values: object,
+  lane: Lane,
+  task: TaskId,
+): TaskTuple {
   const roots = new RootList()
   anchors.forEach((anchor, i) => {
     if (anchor.acker === untracked) return
@@ -53,8 +59,8 @@ export function childOfAll(anchors: readonly TaskTuple[], edges: Edges, values: 
     for (let at = 0; at < more.length; at += rootWidth) roots.add(more[at]!, more[at + 1]!, more[at + 2]!, lo, hi)
   })
   const [acker, rootLo, rootHi, checkLo, checkHi, ...more] = roots.cells
-  if (acker === undefined) return looseTuple(values, lane)
-  const child = new TaskTuple(values, lane, acker, rootLo!, rootHi!, checkLo!, checkHi!)
+  if (acker === undefined) return looseTuple(values, lane, task)
+  const child = new TaskTuple(values, lane, task, acker, rootLo!, rootHi!, checkLo!, checkHi!)
   if (more.length > 0) child.more = more
   return child
 }

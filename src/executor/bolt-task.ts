@@ -93,7 +93,7 @@ export class BoltTask implements Steppable, Source {
     this.#basicOut = new TaskBasicCollector(this)
     this.#kept = new KeptTuples({ ...parts, task: parts.id })
     this.#ordered = this.#isBasic && parts.ordered && parts.concurrency > 1 ? new OrderedExecutions(this) : null
-    this.#tickLane = new Lane('__system', '__tick', -1, true, parts.id, this.inbox, this.input('__system', '__tick'))
+    this.#tickLane = new Lane('__system', '__tick', true, parts.id, this.inbox, this.input('__system', '__tick'))
   }
 
   get router(): Router {
@@ -377,7 +377,7 @@ export class BoltTask implements Steppable, Source {
     this.#nextTickMs = Math.max(this.#nextTickMs + everyMs, nowMs)
     if (this.#isTickWaiting) return
     this.#isTickWaiting = true
-    this.inbox.push(looseTuple(tickValues, this.#tickLane))
+    this.inbox.push(looseTuple(tickValues, this.#tickLane, -1))
   }
 
   #releaseDrainWaiters(): void {

@@ -31,7 +31,8 @@ export class Emitter {
     const lane = stream.route.lane(stream.one.choose(values))
     stream.emitted++
     stream.transferred++
-    const tuple = anchor === null ? looseTuple(values, lane) : childOf(anchor, values, lane, this.#ids)
+    const tuple =
+      anchor === null ? looseTuple(values, lane, this.#task) : childOf(anchor, values, lane, this.#task, this.#ids)
     if (held === null) lane.destination.push(tuple)
     else held.push(tuple)
     if (anchor !== null) join(anchor, tuple)
@@ -68,7 +69,10 @@ export class Emitter {
     for (const lane of this.#lanes) {
       if (isList(anchors)) this.#sendTo(lane, values, anchors, held)
       else {
-        const tuple = anchors === null ? looseTuple(values, lane) : childOf(anchors, values, lane, this.#ids)
+        const tuple =
+          anchors === null
+            ? looseTuple(values, lane, this.#task)
+            : childOf(anchors, values, lane, this.#task, this.#ids)
         if (held === null) lane.destination.push(tuple)
         else held.push(tuple)
         if (anchors !== null) join(anchors, tuple)
@@ -81,7 +85,7 @@ export class Emitter {
 
   #sendTo(lane: Lane, values: object, anchors: readonly TaskTuple[], held: TaskTuple[] | null): void {
     const edges = mintEdges(anchors, this.#ids)
-    const tuple = childOfAll(anchors, edges, values, lane)
+    const tuple = childOfAll(anchors, edges, values, lane, this.#task)
     if (held === null) lane.destination.push(tuple)
     else held.push(tuple)
     joinAll(anchors, edges)

@@ -5,24 +5,46 @@ import { describeValue } from '../stdx/describe-error.js'
 import { listed } from '../stdx/listed.js'
 import type { Lane, TaskId } from './tuple.js'
 
-/** One subscription of one component, at the emitting task: its chooser, and the lanes to the tasks it chooses from. */
-export class Route {
-  readonly chooser: Chooser
-  /** In ascending order; a chooser answers with indexes into it. */
+/** The lanes of one subscription by index of the target, for all tasks of this worker that feed it. */
+export class Lanes {
+  /** In ascending order. */
   readonly targets: readonly TaskId[]
   readonly #lanes: (Lane | undefined)[]
   readonly #open: (target: TaskId) => Lane
 
-  constructor(chooser: Chooser, targets: readonly TaskId[], open: (target: TaskId) => Lane) {
-    this.chooser = chooser
+  constructor(targets: readonly TaskId[], open: (target: TaskId) => Lane) {
     this.targets = targets
     this.#lanes = new Array<Lane | undefined>(targets.length).fill(undefined)
     this.#open = open
   }
 
-  /** The lane to the target at this index, opened when a tuple first goes there. */
-  lane(index: number): Lane {
+  /** Opened when a tuple first goes there. */
+  at(index: number): Lane {
     return this.#lanes[index] ?? (this.#lanes[index] = this.#open(this.targets[index] as TaskId))
+  }
+}
+
+/**
+ * One subscription of one component, at an emitting task: its chooser, and the lanes to the tasks it chooses from. Where
+ * the chooser goes by the values alone, one route serves all tasks of the worker.
+ */
+export class Route {
+  readonly chooser: Chooser
+  readonly #lanes: Lanes
+
+  constructor(chooser: Chooser, lanes: Lanes) {
+    this.chooser = chooser
+    this.#lanes = lanes
+  }
+
+  /** A chooser answers with indexes into it. */
+  get targets(): readonly TaskId[] {
+    return this.#lanes.targets
+  }
+
+  /** The lane to the target at this index. */
+  lane(index: number): Lane {
+    return this.#lanes.at(index)
   }
 }
 

@@ -110,7 +110,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
     const lane = stream.route.lane(stream.one.choose(values))
     if (id === undefined || id === null || this.#tracking === null) {
       this.#count(stream, 1)
-      lane.destination.push(looseTuple(values, lane))
+      lane.destination.push(looseTuple(values, lane, this.#task))
       if (id !== undefined && id !== null) this.#done(stream, id)
       return lane.only
     }
@@ -122,7 +122,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
     ids.next()
     const { lo, hi } = ids
     try {
-      lane.destination.push(new TaskTuple(values, lane, acker, rootLo, rootHi, lo, hi))
+      lane.destination.push(new TaskTuple(values, lane, this.#task, acker, rootLo, rootHi, lo, hi))
     } catch (thrown) {
       this.#pending.take(slot, rootLo, rootHi)
       throw thrown
@@ -138,7 +138,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
     const tasks = targetsOf(lanes)
     if (id === undefined || id === null || this.#tracking === null) {
       this.#count(stream, lanes.length)
-      for (const lane of lanes) lane.destination.push(looseTuple(values, lane))
+      for (const lane of lanes) lane.destination.push(looseTuple(values, lane, this.#task))
       if (id !== undefined && id !== null) this.#done(stream, id)
     } else {
       const { ids, acker, ackers } = this.#tracking
@@ -151,7 +151,7 @@ export class TaskSpoutCollector implements SpoutCollector<Streams, unknown> {
       try {
         for (const lane of lanes) {
           ids.next()
-          lane.destination.push(new TaskTuple(values, lane, acker, rootLo, rootHi, ids.lo, ids.hi))
+          lane.destination.push(new TaskTuple(values, lane, this.#task, acker, rootLo, rootHi, ids.lo, ids.hi))
           checkLo ^= ids.lo
           checkHi ^= ids.hi
         }

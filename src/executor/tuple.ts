@@ -19,8 +19,9 @@ export interface LaneCredit {
 }
 
 /**
- * The way from one stream of one task to one task that reads it. All that the tuples on it have in common stands here
- * once, so that a tuple itself stays small.
+ * The way from one stream of a component to one task that reads it, for all tasks of that component in this worker. All
+ * that the tuples on it have in common stands here once, so that a tuple itself stays small. It is not by source task:
+ * of 128 tasks that feed 128, the lanes would take more memory than a processor's cache has.
  */
 export class Lane {
   /** What `emit` answers for a tuple that went this way alone. */
@@ -29,13 +30,12 @@ export class Lane {
   constructor(
     readonly component: string,
     readonly stream: string,
-    readonly task: TaskId,
     readonly isTick: boolean,
     readonly target: TaskId,
     readonly destination: Destination,
     /** The receiver's counters for this input. */
     readonly input: InputCounters,
-    /** Null for a lane that begins in this process: its sender sees the inbox itself. */
+    /** Null for a lane that begins in this process: who sends sees the inbox itself. */
     readonly credit: LaneCredit | null = null,
   ) {
     this.only = Object.freeze([target])
@@ -59,6 +59,8 @@ export class TaskTuple implements Tuple {
   // `declare`: a field that is also defined here would be written twice per tuple.
   declare readonly values: object
   declare readonly lane: Lane
+  /** The task that emitted it. */
+  declare readonly task: TaskId
   /** Index of the acker that follows the first root; −1: the tuple belongs to no tree. */
   declare acker: number
   declare rootLo: number
@@ -72,6 +74,7 @@ export class TaskTuple implements Tuple {
   constructor(
     values: object,
     lane: Lane,
+    task: TaskId,
     acker: number,
     rootLo: number,
     rootHi: number,
@@ -80,6 +83,7 @@ export class TaskTuple implements Tuple {
   ) {
     this.values = values
     this.lane = lane
+    this.task = task
     this.acker = acker
     this.rootLo = rootLo
     this.rootHi = rootHi
@@ -95,10 +99,6 @@ export class TaskTuple implements Tuple {
 
   get stream(): string {
     return this.lane.stream
-  }
-
-  get task(): TaskId {
-    return this.lane.task
   }
 
   get isTick(): boolean {

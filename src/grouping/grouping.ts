@@ -34,6 +34,11 @@ export function makeChooser(grouping: Grouping, context: ChooserContext): Choose
   }
 }
 
+/** Whether a chooser of it has nothing of its task's own, so that one serves all tasks that feed the same targets. */
+export function goesByValuesAlone({ kind }: Grouping): boolean {
+  return kind === 'fields' || kind === 'global' || kind === 'all' || kind === 'direct'
+}
+
 function one(chooser: OneChooser): Chooser {
   return { kind: 'one', one: chooser }
 }

@@ -23,9 +23,9 @@ export function codecHop(spec: TopologySpec, options: ResolvedOptions): Hop {
     const stream = streams.find((own) => own.component === lane.component && own.stream === lane.stream)
     assert(stream !== undefined, `stream ${lane.stream} of ${lane.component} has no number`)
     const sink: TupleSink = {
-      tuple(_source, _stream, _target, values, acker, rootLo, rootHi, checkLo, checkHi, more) {
+      tuple(source, _stream, _target, values, acker, rootLo, rootHi, checkLo, checkHi, more) {
         if (options.freeze) deepFreeze(values)
-        const tuple = new TaskTuple(values, lane, acker, rootLo, rootHi, checkLo, checkHi)
+        const tuple = new TaskTuple(values, lane, source, acker, rootLo, rootHi, checkLo, checkHi)
         tuple.more = more
         lane.destination.push(tuple)
       },
@@ -33,7 +33,7 @@ export function codecHop(spec: TopologySpec, options: ResolvedOptions): Hop {
     return {
       push(tuple) {
         try {
-          const isAdded = encoder.add(lane.task, stream, lane.target, tuple)
+          const isAdded = encoder.add(tuple.task, stream, lane.target, tuple)
           assert(isAdded, 'a tuple that is alone in its frame is added, or refused by a throw')
           arena.ensure(encoder.byteLength)
           decoder.decode(arena, 0, encoder.write(arena, 0), sink)

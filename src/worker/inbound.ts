@@ -31,8 +31,8 @@ export class Inbound implements TupleSink, AckSink {
   readonly #ackers: readonly TaskId[]
   readonly #taskCount: number
   readonly #grant: (task: TaskId, total: number) => void
-  /** By target task, then by source task and stream in one number. */
-  readonly #lanes: (Map<number, Lane> | undefined)[] = []
+  /** By target task, then by number of stream. */
+  readonly #lanes: ((Lane | undefined)[] | undefined)[] = []
   /** Tuples of one lane mostly come in a row. */
   #lastLane: Lane | undefined
   #lastStream = -1
@@ -67,15 +67,13 @@ export class Inbound implements TupleSink, AckSink {
     checkHi: number,
     more: number[] | null,
   ): void {
-    if (!this.#areAckers(acker, more)) {
+    if (!this.#isTask(sourceTask) || !this.#areAckers(acker, more)) {
       this.misdirected++
       return
     }
     let lane = this.#lastLane
-    if (sourceTask !== lane?.task || targetTask !== lane.target || stream !== this.#lastStream) {
-      lane =
-        this.#lanes[targetTask]?.get(sourceTask * this.#streams.length + stream) ??
-        this.#open(sourceTask, stream, targetTask)
+    if (targetTask !== lane?.target || stream !== this.#lastStream) {
+      lane = this.#lanes[targetTask]?.[stream] ?? this.#open(stream, targetTask)
       if (lane === undefined) {
         this.misdirected++
         return
@@ -83,7 +81,7 @@ export class Inbound implements TupleSink, AckSink {
       this.#lastLane = lane
       this.#lastStream = stream
     }
-    const tuple = new TaskTuple(values, lane, acker, rootLo, rootHi, checkLo, checkHi)
+    const tuple = new TaskTuple(values, lane, sourceTask, acker, rootLo, rootHi, checkLo, checkHi)
     tuple.more = more
     ;(lane.credit as ReceiveCredit).received()
     lane.destination.push(tuple)
@@ -150,22 +148,22 @@ export class Inbound implements TupleSink, AckSink {
     return spout
   }
 
-  #open(sourceTask: TaskId, number: number, targetTask: TaskId): Lane | undefined {
+  #open(number: number, targetTask: TaskId): Lane | undefined {
     const bolt = this.#transfer.localBolt(targetTask)
     const stream = this.#streams[number]
-    if (bolt === undefined || stream === undefined || !this.#isTask(sourceTask)) return undefined
+    if (bolt === undefined || stream === undefined) return undefined
     const input = bolt.input(stream.component, stream.stream)
     const lane = new Lane(
       stream.component,
       stream.stream,
-      sourceTask,
       false,
       targetTask,
       bolt.inbox,
       input,
       this.#credit(targetTask, bolt.inboxLimit),
     )
-    ;(this.#lanes[targetTask] ??= new Map()).set(sourceTask * this.#streams.length + number, lane)
+    const lanes = (this.#lanes[targetTask] ??= new Array<Lane | undefined>(this.#streams.length).fill(undefined))
+    lanes[number] = lane
     return lane
   }
 

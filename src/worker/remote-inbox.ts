@@ -25,8 +25,8 @@ export class RemoteInbox {
     this.#outbox = outbox
   }
 
-  send(source: TaskId, stream: WireStream, tuple: TaskTuple): void {
-    this.#outbox.tuple(source, stream, this.task, tuple)
+  send(stream: WireStream, tuple: TaskTuple): void {
+    this.#outbox.tuple(tuple.task, stream, this.task, tuple)
     if (++this.#sent - this.#granted >= this.#limit) this.gate.close()
   }
 
@@ -70,17 +70,15 @@ export class RemoteInbox {
 
 /** Where a lane to a task of another worker ends. */
 export class RemoteDestination implements Destination {
-  readonly #source: TaskId
   readonly #stream: WireStream
   readonly #inbox: RemoteInbox
 
-  constructor(source: TaskId, stream: WireStream, inbox: RemoteInbox) {
-    this.#source = source
+  constructor(stream: WireStream, inbox: RemoteInbox) {
     this.#stream = stream
     this.#inbox = inbox
   }
 
   push(tuple: TaskTuple): void {
-    this.#inbox.send(this.#source, this.#stream, tuple)
+    this.#inbox.send(this.#stream, tuple)
   }
 }

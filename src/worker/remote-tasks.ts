@@ -36,7 +36,7 @@ export class MovingTasks implements RemoteTasks {
       ({ component, stream }) => component === source.component && stream === source.stream,
     )
     assert(stream !== undefined, `stream ${source.stream} of ${source.component} has no number`)
-    return new RemoteDestination(source.task, stream, this.inbox(target))
+    return new RemoteDestination(stream, this.inbox(target))
   }
 
   gate(task: TaskId): Gate {

@@ -7,11 +7,10 @@ import { InputCounters } from '../executor/stats.js'
 import { Lane, type Destination, type TaskId } from '../executor/tuple.js'
 import { assert } from '../stdx/assert.js'
 
-/** From where and on which stream a lane comes. */
+/** The stream that a lane comes from. */
 export interface LaneSource {
   readonly component: string
   readonly stream: string
-  readonly task: TaskId
 }
 
 /** The tasks of other processes, as this one reaches them. */
@@ -56,17 +55,18 @@ export class Transfer {
     this.#ackers.set(acker.id, acker)
   }
 
+  /** A new one: who asks keeps it, for all tasks that emit on the stream here. */
   lane(source: LaneSource, target: TaskId): Lane {
-    const { component, stream, task } = source
+    const { component, stream } = source
     const bolt = this.#bolts.get(target)
     if (bolt !== undefined) {
-      const lane = new Lane(component, stream, task, false, target, bolt.inbox, bolt.input(component, stream))
+      const lane = new Lane(component, stream, false, target, bolt.inbox, bolt.input(component, stream))
       if (this.#hop === undefined) return lane
-      return new Lane(component, stream, task, false, target, this.#hop(lane), lane.input)
+      return new Lane(component, stream, false, target, this.#hop(lane), lane.input)
     }
     // The receiver counts what it reads; these counters stay at zero.
     const input = new InputCounters(component, stream)
-    return new Lane(component, stream, task, false, target, this.#elsewhere(target).destination(source, target), input)
+    return new Lane(component, stream, false, target, this.#elsewhere(target).destination(source, target), input)
   }
 
   gate(task: TaskId): Gate {

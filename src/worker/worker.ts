@@ -20,7 +20,7 @@ import { ackerId, type TaskLayout } from '../topology/tasks.js'
 import type { ComponentSpec, TopologySpec } from '../topology/topology.js'
 import { heldByBolt } from './holding.js'
 import type { Loop } from './loop.js'
-import { routerOf } from './routes.js'
+import { Routes } from './routes.js'
 import { timedCall, type TimedCall } from './timed-call.js'
 import type { Transfer } from './transfer.js'
 
@@ -70,6 +70,7 @@ export class Worker {
   readonly #plannedSpouts: Planned<Spout>[] = []
   readonly #plannedBolts: { readonly plan: Planned<Bolt>; readonly bolt: BoltTask }[] = []
   readonly #ids: IdGenerator
+  readonly #routes: Routes
   /** The tasks of this worker. */
   readonly #here: ReadonlySet<TaskId>
   /** Calls of `prepare` and `open` that are open. */
@@ -82,6 +83,7 @@ export class Worker {
     this.#parts = parts
     this.#here = new Set(parts.tasks)
     this.#ids = new IdGenerator(parts.rng)
+    this.#routes = new Routes({ ...parts, isLocal: (task) => this.#here.has(task) })
     for (const task of parts.tasks) this.#plan(task)
   }
 
@@ -90,7 +92,8 @@ export class Worker {
     const { layout, transfer } = this.#parts
     for (const task of layout.tasksOf.get(ackerId) ?? [])
       this.#ackTargets.push(transfer.acker(task, this.#ackTargets.length))
-    for (const { plan, bolt } of this.#plannedBolts) bolt.router = this.#router(plan)
+    for (const { plan, bolt } of this.#plannedBolts)
+      bolt.router = this.#routes.of(plan.component, plan.task, plan.context)
     for (const plan of this.#plannedSpouts) this.#addSpout(plan)
     const tasks = new Map<string, (SpoutTask | BoltTask)[]>()
     for (const task of [...this.spouts, ...this.bolts]) {
@@ -294,7 +297,7 @@ export class Worker {
       id: task,
       component: component.id,
       spout: plan.instance,
-      router: this.#router(plan),
+      router: this.#routes.of(plan.component, plan.task, plan.context),
       tracking: this.#tracking(task),
       hooks: plan.hooks,
       scheduler: this.#parts.loop,
@@ -320,13 +323,6 @@ export class Worker {
     const all = this.#parts.layout.tasksOf.get(ackerId) ?? []
     const near = this.ackers.length === 0 ? all : this.ackers.map((acker) => acker.id)
     return near[spoutTask % near.length]
-  }
-
-  #router(plan: Planned<unknown>) {
-    return routerOf(plan.component, plan.task, plan.context, {
-      ...this.#parts,
-      isLocal: (task) => this.#here.has(task),
-    })
   }
 
   /** Has each inbox, wherever it is, hold the tasks of this worker that feed it. */

@@ -15,7 +15,7 @@ function kept() {
   return { warnings, tuples: new KeptTuples(parts) }
 }
 
-const tupleOf = (n: number) => new TaskTuple({ n }, { component: 'source' } as Lane, 0, n, 0, n, 0)
+const tupleOf = (n: number) => new TaskTuple({ n }, { component: 'source' } as Lane, 1, 0, n, 0, n, 0)
 
 test('kept tuples: left, opened, closed and decided in any order: as many as there are, and a warning of the oldest', () => {
   const action = fc.record({

@@ -8,7 +8,7 @@ import { TaskTuple, untracked, type Lane } from '../../src/executor/tuple.js'
 const lane = {} as Lane
 
 function tupleOf(acker: number, root: number, check: number, more: number[] | null = null): TaskTuple {
-  const tuple = new TaskTuple({}, lane, acker, root, -root, check, check + 1)
+  const tuple = new TaskTuple({}, lane, 1, acker, root, -root, check, check + 1)
   tuple.more = more
   return tuple
 }
@@ -73,7 +73,7 @@ describe('tree acks', () => {
     const root = fc.tuple(fc.nat(1), fc.nat(2), fc.integer(), fc.integer())
     const tuple = fc.tuple(root, fc.array(root, { maxLength: 2 })).map(([[acker, lo, checkLo, checkHi], further]) => {
       const more = further.flatMap(([at, rootLo, lowest, highest]) => [at, rootLo, 0, lowest, highest])
-      const made = new TaskTuple({}, lane, acker, lo, 0, checkLo, checkHi)
+      const made = new TaskTuple({}, lane, 1, acker, lo, 0, checkLo, checkHi)
       made.more = more.length === 0 ? null : more
       return made
     })
