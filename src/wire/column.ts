@@ -1,6 +1,7 @@
 import { StormError } from '../errors.js'
 import { roundUp4, roundUp8, type Arena } from './arena.js'
 import { cutOff, readInts, writeInts } from './ints.js'
+import { KnownTexts } from './known-texts.js'
 import type { Text } from './text.js'
 import { isWellFormed, tooLarge, type ValuePacker } from './values.js'
 
@@ -57,6 +58,8 @@ export const columnHeadBytes = 32
 const knownCells = 1_024
 /** Of a batch with fewer rows, nothing is learnt. */
 const rowsToLearn = 64
+/** A column whose texts each come so often on an average has ones that are likely known from earlier batches. */
+const rowsOften = 4
 /** Batches that are not searched after one in which few texts came again. */
 const batchesUnsearched = 32
 
@@ -447,10 +450,13 @@ export class ColumnReader {
   #places = new Int32Array(64)
   /** The different ones of a column. */
   readonly #texts: string[] = []
+  /** Those that come again within a batch mostly do so in the next one, too. */
+  readonly #known: KnownTexts
 
   constructor(text: Text, packer: ValuePacker) {
     this.#text = text
     this.#packer = packer
+    this.#known = new KnownTexts(text)
   }
 
   /** Gives the first `rows` of `objects` the property `field`. Returns where the column ends. Throws BAD_FRAME. */
@@ -501,7 +507,7 @@ export class ColumnReader {
   ): number {
     const total = from.ints[start >> 2] as number
     const at = readInts(from, start + 4, end, rows, this.#ints)
-    const after = this.#split(from, at, end, total, rows)
+    const after = this.#split(from, at, end, total, rows, false)
     const texts = this.#texts
     for (let i = 0; i < rows; i++) {
       ;(into[i] as Record<string, unknown>)[field] = texts[i]
@@ -527,7 +533,8 @@ export class ColumnReader {
     if (this.#places.length < rows) this.#places = new Int32Array(rows)
     const places = this.#places
     at = readInts(from, at, end, rows, places)
-    const after = this.#split(from, at, end, total, count)
+    const isOften = count * rowsOften <= rows
+    const after = this.#split(from, at, end, total, count, isOften)
     const texts = this.#texts
     for (let i = 0; i < rows; i++) {
       const place = places[i] as number
@@ -538,8 +545,11 @@ export class ColumnReader {
     return after
   }
 
-  /** Makes so many texts of the `total` bytes from `first` on, whose lengths have been read. Returns where the column ends. */
-  #split(from: Arena, first: number, end: number, total: number, count: number): number {
+  /**
+   * Makes so many texts of the `total` bytes from `first` on, whose lengths have been read; `isOften`: ones that are
+   * perhaps known. Returns where the column ends.
+   */
+  #split(from: Arena, first: number, end: number, total: number, count: number, isOften: boolean): number {
     const lengths = this.#ints
     if (total < 0 || first + total > end) throw cutOff()
     let sum = 0
@@ -552,9 +562,13 @@ export class ColumnReader {
     const { bytes } = from
     const text = this.#text
     const texts = this.#texts
+    let at = first
+    if (isOften) {
+      for (let i = 0; i < count; i++) texts[i] = this.#known.of(bytes, at, (at += lengths[i] as number))
+      return roundUp4(at)
+    }
     // One call for all and parts of its result, where most are short; a call for each one that is not.
     const all = total < count * sliceMin * 2 ? text.latin1(bytes, first, first + total) : ''
-    let at = first
     for (let i = 0; i < count; i++) {
       const length = lengths[i] as number
       const after = at + length
