@@ -12,7 +12,7 @@ import { processesUnder, type ProcessLook } from './processes.js'
 import type { Profile } from './profile.js'
 import { topologyOptions } from './run.js'
 import { Stations, type Answer } from './station.js'
-import { sinkOf } from './topologies.js'
+import { sinkOf, spoutOf } from './topologies.js'
 import { startWaker } from './waker.js'
 
 /** Heartbeats bring nimbus what it knows once a second. */
@@ -24,8 +24,9 @@ const answerMsMax = 30_000
 /**
  * Runs a plan on a cluster of its own: Nimbus, one supervisor, two workers, every one a process, all of whose CPU time
  * counts, with that of this process. Placement is Storm's round robin over executors in the order of their tasks, so of
- * T1 the acker and the spout come into one worker and the sink into the other; of T3 the spout and the count into one,
- * the split and the acker into the other, so that sentences cross and words cross back. That it is so is checked.
+ * T1 the acker and the spout come into one worker and the sink into the other; of T3 the spout and the split into one, the
+ * acker and the count into the other; with a split that is far, the spout and the count into one, the acker and the split
+ * into the other, so that sentences cross and words cross back. That it is so is checked.
  */
 export async function runOnCluster(plan: Plan, onWindow: OnWindow): Promise<Measured> {
   const name = `bench-${plan.topology}`
@@ -194,14 +195,9 @@ function placementProblems(plan: Plan, { workers }: DeployedView, spout: Answer,
   const problems: string[] = []
   // Tasks are numbered in the order of component ids: __acker (if any), then the others.
   const first = plan.acks === 'on' ? 2 : 1
-  const ids = plan.topology === 'T3' ? ['count', 'split', 'spout'] : ['null', 'spout']
-  const hops =
-    plan.topology === 'T3'
-      ? [
-          ['spout', 'split'],
-          ['split', 'count'],
-        ]
-      : [['spout', 'null']]
+  const source = spoutOf(plan)
+  const ids = (plan.topology === 'T3' ? [source, 'split', 'count'] : [source, 'null']).toSorted()
+  const hops = hopsOf(plan, source)
   const workerOf = (id: string | undefined) => {
     const task = first + ids.indexOf(id ?? '')
     return workers.findIndex(({ tasks }) => tasks.some(([from, to]) => task >= from && task <= to))
@@ -210,7 +206,14 @@ function placementProblems(plan: Plan, { workers }: DeployedView, spout: Answer,
     if (workerOf(from) === workerOf(to))
       problems.push(`tuples from '${from}' to '${to}' do not cross: both are in one worker`)
   }
-  if (plan.topology === 'T1' && spout.pid === sink.pid) problems.push('spout and sink ran in one process')
+  if (plan.split !== 'far' && spout.pid === sink.pid) problems.push('spout and sink ran in one process')
   for (const { restarts, pid } of workers) if (restarts > 0) problems.push(`worker process ${pid} was started anew`)
   return problems
+}
+
+/** Which component's tuples go from worker to worker, to which other. */
+function hopsOf({ topology, split }: Plan, source: string): [from: string, to: string][] {
+  if (topology !== 'T3') return [[source, 'null']]
+  const words: [string, string] = ['split', 'count']
+  return split === 'far' ? [[source, 'split'], words] : [words]
 }

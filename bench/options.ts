@@ -28,6 +28,11 @@ export interface Shape {
   readonly payload: number | undefined
   /** T3w: different words. */
   readonly keys: number
+  /**
+   * T3 on two workers: whether the split stands beside the spout, so that words cross to the sink, or alone, so that
+   * sentences cross to it and words cross back. Undefined for all else.
+   */
+  readonly split: 'near' | 'far' | undefined
   /** T1: the sink acks a tuple when so many more have come, so that as many trees are always open; undefined: at once. */
   readonly hold: number | undefined
 }
@@ -62,7 +67,12 @@ export function readOptions(args: readonly string[]): Plan | { readonly help: st
     .option('--windows <N>', 'number of windows', whole('--windows', 1, 1_000), 3)
     .option('--rate <R>', 'open loop: tuples a second; adds latencies', number('--rate', 0.1, 10_000_000))
     .option('--workers <N>', 'worker processes: 2 makes it T6', whole('--workers', 1, 2), 1)
-    .option('--pending <N>', 'max spout pending (1,000; 10,000 with two workers)', whole('--pending', 1, 1_000_000))
+    .option(
+      '--split <near|far>',
+      'T3, two workers: beside the spout, or alone',
+      oneOf('--split', ['near', 'far'] as const),
+    )
+    .option('--pending <N>', 'max spout pending (1,000; 5,000 with two workers)', whole('--pending', 1, 1_000_000))
     .option('--inbox-limit <N>', 'tuples that may wait for one task', whole('--inbox-limit', 1, 1_000_000))
     .option('--executors <N>', 'executors of each component', whole('--executors', 1, 1_000), 1)
     .option('--fanout <F>', 'children of a tuple in T4', whole('--fanout', 1, 100_000), 10)
@@ -83,18 +93,21 @@ export function readOptions(args: readonly string[]): Plan | { readonly help: st
     seconds: given.seconds,
     windows: given.windows,
     rate: given.rate,
-    pending: given.pending ?? (workers === 2 ? 10_000 : 1_000),
-    inboxLimit: given.inboxLimit ?? (workers === 2 ? 8_192 : 1_024),
+    pending: given.pending ?? (workers === 2 ? 5_000 : 1_000),
+    inboxLimit: given.inboxLimit ?? (workers === 2 ? 32_768 : 1_024),
     executors: given.executors,
     fanout: given.fanout,
     depth: given.depth,
     payload: given.payload,
     keys: given.keys,
+    split: workers === 2 && topology === 'T3' ? (given.split ?? 'near') : undefined,
     hold: given.hold,
     workers,
     json: given.json,
     profile: given.profile === true ? `${topology}-acks-${acks}.cpuprofile` : given.profile,
   }
+  if (given.split !== undefined && plan.split === undefined)
+    throw new UsageError('--split is for --topology T3 with --workers 2.')
   checkTogether(plan)
   return plan
 }

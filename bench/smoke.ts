@@ -20,6 +20,7 @@ export async function smoke(args: readonly string[], output: Output, { runChild 
       ? [
           ['--topology', 'T1', '--workers', '2'],
           ['--topology', 'T3', '--workers', '2', '--rate', '200'],
+          ['--topology', 'T3', '--workers', '2', '--split', 'far'],
         ]
       : []),
   ]
