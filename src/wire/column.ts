@@ -54,8 +54,10 @@ const sliceMin = 13
 /** What a column takes beside its rows, at the most. */
 export const columnHeadBytes = 32
 
-/** Texts are known again by a table of this many cells, a power of two. */
-const knownCells = 1_024
+/** Longer texts are not looked for. */
+const soughtMax = 64
+/** So many texts are remembered from one batch to the next. */
+const rememberedMax = 512
 /** Of a batch with fewer rows, nothing is learnt. */
 const rowsToLearn = 64
 /** A column whose texts each come so often on an average has ones that are likely known from earlier batches. */
@@ -93,8 +95,18 @@ export class Column {
   /** While texts are looked for: where each different one begins, and which one each row has. */
   #offsets = new Int32Array(64)
   #places = new Int32Array(64)
-  /** By hash: a different text, counted from 1. What is left of earlier batches names another text or none. */
-  readonly #known = new Int32Array(knownCells)
+  /**
+   * Texts of this batch and of earlier ones, numbered as they came: a table by the string itself, whose hash V8 keeps
+   * with it, finds one before a single character is looked at.
+   */
+  readonly #remembered = new Map<string, number>()
+  /** By that number: the last batch that has the text, and its place there. */
+  readonly #batchOf = new Int32Array(rememberedMax)
+  readonly #placeOf = new Int32Array(rememberedMax)
+  /** Counted from 1; wraps after years. */
+  #batch = 1
+  /** The number of the last text that was new to its batch; −1: it has none. */
+  #newest = -1
   readonly #text: Text
   readonly #packer: ValuePacker
 
@@ -105,6 +117,7 @@ export class Column {
 
   clear(): void {
     if (this.#kind === kinds.texts) this.#learn()
+    this.#batch = (this.#batch + 1) | 0
     this.#distinct = 0
     this.#rows = 0
     this.#kind = -1
@@ -164,6 +177,7 @@ export class Column {
     this.#rows--
     if (this.#beforeCells !== null) this.#undoCells()
     else if (this.#kind === kinds.texts || this.#kind === kinds.cells) this.#used = this.#usedBefore
+    if (this.#distinct > this.#distinctBefore && this.#newest >= 0) this.#batchOf[this.#newest] = this.#batch - 1
     this.#distinct = this.#distinctBefore
     if (this.#rows === 0) this.clear()
   }
@@ -236,53 +250,58 @@ export class Column {
   /** False, and nothing is added, when it has characters that take more than a byte. */
   #addText(value: string): boolean {
     const { length } = value
-    if (length > loopMax) return this.#addLongText(value)
-    const start = this.#used
-    if (start + length > this.#bytes.length) this.#makeRoom(length)
-    const bytes = this.#bytes
-    let at = start
-    let hash = length
-    for (let i = 0; i < length; i++) {
-      const unit = value.charCodeAt(i)
-      if (unit > 0xff) return false
-      bytes[at++] = unit
-      hash = (Math.imul(hash, 31) + unit) | 0
+    const isSought = this.#isSearched && length <= soughtMax
+    const number = isSought ? this.#remembered.get(value) : undefined
+    if (number !== undefined && this.#batchOf[number] === this.#batch) {
+      this.#places[this.#rows] = this.#placeOf[number] as number
+      return true
     }
-    if (this.#isSearched && this.#isKnown(hash, start, length)) return true
-    this.#addDistinct(length)
-    return true
-  }
-
-  /** Whether the text that stands at the end of the bytes came before; the row has that one then. */
-  #isKnown(hash: number, start: number, length: number): boolean {
-    const cell = (Math.imul(hash, 0x9e3779b1) >>> 16) & (knownCells - 1)
-    const place = (this.#known[cell] as number) - 1
-    if (place >= 0 && place < this.#distinct && this.#lengths[place] === length) {
-      const bytes = this.#bytes
-      let first = this.#offsets[place] as number
-      let at = start
-      const end = start + length
-      while (at < end && bytes[first] === bytes[at]) {
-        first++
-        at++
-      }
-      if (at === end) {
-        this.#places[this.#rows] = place
-        return true
-      }
-    }
-    this.#known[cell] = this.#distinct + 1
-    return false
-  }
-
-  /** The text of the row, which stands at the end of the bytes, is one of its own. */
-  #addDistinct(length: number): void {
+    if (!(length <= loopMax ? this.#writeShort(value) : this.#writeLong(value))) return false
     if (this.#isSearched) {
       this.#offsets[this.#distinct] = this.#used
       this.#places[this.#rows] = this.#distinct
+      this.#newest = isSought ? (number ?? this.#remember(value)) : -1
+      if (isSought) {
+        this.#batchOf[this.#newest] = this.#batch
+        this.#placeOf[this.#newest] = this.#distinct
+      }
     }
     this.#lengths[this.#distinct++] = length
     this.#used += length
+    return true
+  }
+
+  /** Writes its characters behind the bytes that are used. */
+  #writeShort(value: string): boolean {
+    const { length } = value
+    const start = this.#used
+    if (start + length > this.#bytes.length) this.#makeRoom(length)
+    const bytes = this.#bytes
+    for (let i = 0; i < length; i++) {
+      const unit = value.charCodeAt(i)
+      if (unit > 0xff) return false
+      bytes[start + i] = unit
+    }
+    return true
+  }
+
+  /** Only ASCII stays in a column of texts then: whether it is, Node tells as it writes. */
+  #writeLong(value: string): boolean {
+    const { length } = value
+    if (length > bytesMax) throw tooLarge()
+    this.#makeRoom(length * 3)
+    return this.#text.writeUtf8(value, this.#bytes, this.#used) === length
+  }
+
+  /** Returns the number of a text that was not known. */
+  #remember(value: string): number {
+    if (this.#remembered.size === rememberedMax) {
+      this.#remembered.clear()
+      this.#batchOf.fill(0)
+    }
+    const number = this.#remembered.size
+    this.#remembered.set(value, number)
+    return number
   }
 
   /** Whether it pays to look for texts that come again. */
@@ -292,16 +311,6 @@ export class Column {
       this.#isSearched = false
       this.#unsearchedLeft = batchesUnsearched
     }
-  }
-
-  /** Only ASCII stays in a column of texts then: whether it is, Node tells as it writes. */
-  #addLongText(value: string): boolean {
-    const { length } = value
-    if (length > bytesMax) throw tooLarge()
-    this.#makeRoom(length * 3)
-    if (this.#text.writeUtf8(value, this.#bytes, this.#used) !== length) return false
-    this.#addDistinct(length)
-    return true
   }
 
   #addCell(value: unknown): void {
