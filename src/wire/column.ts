@@ -293,14 +293,19 @@ export class Column {
     return this.#text.writeUtf8(value, this.#bytes, this.#used) === length
   }
 
-  /** Returns the number of a text that was not known. */
+  /**
+   * Returns the number of a text that was not known and has just been written. It is remembered by a copy: V8 makes a
+   * part of a string that is not quite short point into the whole of it, which would live as long.
+   */
   #remember(value: string): number {
     if (this.#remembered.size === rememberedMax) {
       this.#remembered.clear()
       this.#batchOf.fill(0)
     }
     const number = this.#remembered.size
-    this.#remembered.set(value, number)
+    const { length } = value
+    const own = length < sliceMin ? value : this.#text.latin1(this.#bytes, this.#used, this.#used + length)
+    this.#remembered.set(own, number)
     return number
   }
 

@@ -1,5 +1,8 @@
 // Guards "a value arrives deep-equal, or sending it throws", and "no bytes make the receiver do more than they are long".
+import { Buffer } from 'node:buffer'
 import { isDeepStrictEqual } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { StormError } from '../../src/errors.js'
@@ -458,6 +461,29 @@ describe('tuple codec: sizes', () => {
     for (let frame = 0; frame < 31; frame++) bytesOf(different)
     expect(bytesOf(same)).toBe(short)
   })
+})
+
+test('tuple codec: a text that is remembered does not keep alive the line that it is a part of', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const streams = streamsOf(['word'])
+  const encoder = new TupleEncoder(nodeText())
+  const decoder = new TupleDecoder(streams, nodeText())
+  const heapMib = () => {
+    collect()
+    return process.memoryUsage().heapUsed / 2 ** 20
+  }
+  const before = heapMib()
+  for (let n = 0; n < 100; n++) {
+    // Flat, as a line that was read is; a part of it points into it.
+    const line = Buffer.alloc(2 ** 19, `a line of its own, number ${n}; `).toString('latin1')
+    for (let i = 0; i < 8; i++) {
+      const word = line.slice(i * 1_000, i * 1_000 + 20 + (i >> 1))
+      encoder.add(1, streams[0]!, 2, { ...untracked, values: { word } })
+    }
+    send(encoder, decoder)
+  }
+  expect(heapMib() - before).toBeLessThan(10)
 })
 
 describe('tuple codec: bytes that we did not make', () => {
