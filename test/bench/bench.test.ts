@@ -106,6 +106,8 @@ test.each([
   [['--windows', '2.5'], "--windows is a whole number from 1 to 1,000, not '2.5'. The nearest is 3."],
   [['--seconds', 'ten'], "--seconds is a number from 0.05 to 3,600, not 'ten'."],
   [['--workers', '3'], "--workers is a whole number from 1 to 2, not '3'. The nearest is 2."],
+  [['--split', 'far'], '--split is for --topology T3 with --workers 2.'],
+  [['--workers', '2', '--topology', 'T1', '--split', 'near'], '--split is for --topology T3 with --workers 2.'],
   [
     ['--workers', '2', '--topology', 'T2'],
     '--workers 2 is measured with --topology T1 or T3: of others not every tuple would cross.',
@@ -128,6 +130,7 @@ test('bench: help: names every option', async () => {
     'rate',
     'pending',
     'workers',
+    'split',
     'json',
     'profile',
   ]) {

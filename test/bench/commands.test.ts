@@ -69,11 +69,14 @@ function listening() {
 
 test('bench: all: a row for every figure, those of peers not run, and raw results kept', async () => {
   const { out, output } = listening()
-  expect(await all(['--pairs', '1', '--seconds', '0.1'], output, using(pretended))).toBe(0)
+  const farIsDear: RunChild = (args) => (args.includes('far') ? Promise.resolve([lineOf(args, 3)]) : pretended(args))
+  expect(await all(['--pairs', '1', '--seconds', '0.1'], output, using(farIsDear))).toBe(0)
   const [text = ''] = out
-  expect(text.split('\n')).toHaveLength(28)
+  expect(text.split('\n')).toHaveLength(29)
   expect(text).toMatch(/^T1 const → null +0\.100 µs \(0\.100–0\.120\), 10 M\/s a core +≤ 0\.2 µs +≤ 0\.083 µs +\+$/m)
   expect(text).toMatch(/^T3 at half peak, p99 +0\.900 ms at 500\/s; wake-up p99 0\.900 ms +≤ 1 ms +\+$/m)
+  expect(text).toMatch(/^T6 T3 over WebSocket, spout and sink apart, all processes +0\.100 µs .*\+\+$/m)
+  expect(text).toMatch(/^T6 T3, every tuple crosses, all processes +3\.00 µs .*missed$/m)
   expect(text).toMatch(/^T8, CPU of a worker +0\.40 % of a core .*\+\+$/m)
   expect(text).toMatch(/^ledger: a million open roots +48\.0 MiB/m)
   expect(text).toMatch(/^T1 to tuned Storm +not run +≤ 0\.18 +≤ 0\.1$/m)
