@@ -21,6 +21,8 @@ export async function smoke(args: readonly string[], output: Output, { runChild 
           ['--topology', 'T1', '--workers', '2'],
           ['--topology', 'T3', '--workers', '2', '--rate', '200'],
           ['--topology', 'T3', '--workers', '2', '--split', 'far'],
+          // More than a link keeps before its other end is there.
+          ['--topology', 'T1', '--workers', '2', '--payload', '16384', '--pending', '2048', '--inbox-limit', '2048'],
         ]
       : []),
   ]

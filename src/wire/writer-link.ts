@@ -15,6 +15,11 @@ export interface WriterLimits {
   readonly downMsMax: number
   /** Without a connection, more bytes of tuples than these do not wait. */
   readonly downBytesMax: number
+  /**
+   * Before the first connection, and for as long as another one is waited for: from so many bytes on, those who feed the
+   * link should be held. Well below the other, which is passed by what one call emits.
+   */
+  readonly downCongestedBytes: number
   /** Bytes that may be unconfirmed, and the time they may be so, on a connection; then the other side is too slow. */
   readonly unconfirmedBytesMax: number
   readonly unconfirmedMsMax: number
@@ -30,6 +35,7 @@ const MiB = 1_048_576
 const writerLimits: WriterLimits = {
   downMsMax: 5_000,
   downBytesMax: 4 * MiB,
+  downCongestedBytes: MiB,
   unconfirmedBytesMax: 64 * MiB,
   unconfirmedMsMax: 30_000,
   aheadBytesMax: MiB,
@@ -124,7 +130,7 @@ export class WriterLink {
       queue.push({ type, sequence: 0, bytes, atMs: this.#tools.clock.now() })
       this.#keepWithinLimits()
     }
-    if (!this.isCongested && this.keptBytes >= this.#limits.congestedBytes) this.isCongested = true
+    if (!this.isCongested && this.keptBytes >= this.#holdFromBytes()) this.isCongested = true
   }
 
   /** Whether the process that has proven to be `peer`, which is the one of the slot that this link leads to, may read. */
@@ -158,6 +164,11 @@ export class WriterLink {
     this.#connection = undefined
     connection?.end(code, reason)
     this.#tellLost([...this.#unconfirmed.takeAll(), ...this.#acks.takeAll(), ...this.#tuples.takeAll()])
+  }
+
+  #holdFromBytes(): number {
+    const isAwaited = this.#state === 'new' || this.#state === 'down'
+    return isAwaited ? this.#limits.downCongestedBytes : this.#limits.congestedBytes
   }
 
   #mayLeave(type: DataFrameType, connection: Connection): boolean {

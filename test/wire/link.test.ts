@@ -255,7 +255,8 @@ describe('link: broken connections', () => {
     expect(writer.told).toEqual(['up 1', 'down 4008', 'uncongested'])
     expect(writer.lost.slice(0, 64)).toEqual(upTo(64))
     expect(writer.link.keptBytes).toBeLessThan(7 * MiB)
-    expect(writer.link.isCongested).toBe(false)
+    // What is sent after that waits for another connection.
+    expect(writer.link.isCongested).toBe(true)
   })
 
   test('congested from 16 MiB on, until half of it is out', () => {
@@ -268,6 +269,38 @@ describe('link: broken connections', () => {
     world.clock.run(100)
     expect(writer.link.isCongested).toBe(false)
     expect(writer.told).toEqual(['up 1', 'uncongested'])
+  })
+
+  test('before the reader is there: congested from 1 MiB on, and nothing is lost', () => {
+    const { world, writer, reader } = pair()
+    while (!writer.link.isCongested && writer.sent < 1_000) writer.send(FrameType.tuples, MiB / 16)
+    expect(writer.sent).toBe(16)
+    world.clock.run(1_000)
+    expect(reader.received).toEqual(upTo(16))
+    expect(writer.told).toEqual(['up 1', 'uncongested'])
+    expect(writer.lost).toEqual([])
+  })
+
+  test('while the connection is gone: congested from 1 MiB on; none within five seconds: lost, and not congested', () => {
+    for (const cutMs of [500, 20_000]) {
+      const { world, writer, reader, connection } = pair()
+      world.clock.run(10)
+      const unlisten = world.net.listen('w1', (carrier) => {
+        carrier.close(4009, 'not now')
+        return { received: () => undefined, closed: () => undefined, drained: () => undefined }
+      })
+      connection().cut()
+      world.clock.run(0)
+      while (!writer.link.isCongested && writer.sent < 1_000) writer.send(FrameType.tuples, MiB / 16)
+      expect(writer.sent).toBe(16)
+      world.clock.run(cutMs)
+      expect(writer.link.isCongested).toBe(cutMs < 5_000)
+      unlisten()
+      world.net.listen('w1', (carrier, from) => writer.acceptor.accept(carrier, from))
+      world.clock.run(10_000)
+      expect(writer.link.isCongested).toBe(false)
+      expect([reader.received, writer.lost]).toEqual(cutMs < 5_000 ? [upTo(16), []] : [[], upTo(16)])
+    }
   })
 
   test('ended: all that was kept is told as lost, and nothing is after it but that', () => {
