@@ -58,6 +58,8 @@ export const columnHeadBytes = 32
 const soughtMax = 64
 /** So many texts are remembered from one batch to the next. */
 const rememberedMax = 512
+/** Batches are counted up to here. */
+const batchMax = 2 ** 30
 /** Of a batch with fewer rows, nothing is learnt. */
 const rowsToLearn = 64
 /** A column whose texts each come so often on an average has ones that are likely known from earlier batches. */
@@ -103,7 +105,7 @@ export class Column {
   /** By that number: the last batch that has the text, and its place there. */
   readonly #batchOf = new Int32Array(rememberedMax)
   readonly #placeOf = new Int32Array(rememberedMax)
-  /** Counted from 1; wraps after years. */
+  /** Counted from 1. */
   #batch = 1
   /** The number of the last text that was new to its batch; −1: it has none. */
   #newest = -1
@@ -117,7 +119,8 @@ export class Column {
 
   clear(): void {
     if (this.#kind === kinds.texts) this.#learn()
-    this.#batch = (this.#batch + 1) | 0
+    // Else a text of weeks ago would pass for one of this batch.
+    if (++this.#batch === batchMax) this.#forget()
     this.#distinct = 0
     this.#rows = 0
     this.#kind = -1
@@ -298,15 +301,18 @@ export class Column {
    * part of a string that is not quite short point into the whole of it, which would live as long.
    */
   #remember(value: string): number {
-    if (this.#remembered.size === rememberedMax) {
-      this.#remembered.clear()
-      this.#batchOf.fill(0)
-    }
+    if (this.#remembered.size === rememberedMax) this.#forget()
     const number = this.#remembered.size
     const { length } = value
     const own = length < sliceMin ? value : this.#text.latin1(this.#bytes, this.#used, this.#used + length)
     this.#remembered.set(own, number)
     return number
+  }
+
+  #forget(): void {
+    this.#remembered.clear()
+    this.#batchOf.fill(0)
+    this.#batch = 1
   }
 
   /** Whether it pays to look for texts that come again. */

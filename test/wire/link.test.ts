@@ -12,7 +12,20 @@ function pair(seed = 1) {
   const writer = new WritingWorker(world, worker(1))
   const reader = new ReadingWorker(world, worker(2), 1)
   const connection = () => [...world.net.connections][0]!
-  return { world, writer, reader, connection }
+  /** Cuts the connection and refuses others, until what it returns is called. */
+  const away = () => {
+    const unlisten = world.net.listen('w1', (carrier) => {
+      carrier.close(4009, 'not now')
+      return { received: () => undefined, closed: () => undefined, drained: () => undefined }
+    })
+    connection().cut()
+    world.clock.run(0)
+    return () => {
+      unlisten()
+      world.net.listen('w1', (carrier, from) => writer.acceptor.accept(carrier, from))
+    }
+  }
+  return { world, writer, reader, connection, away }
 }
 
 describe('link: one connection', () => {
@@ -143,16 +156,11 @@ describe('link: broken connections', () => {
   })
 
   test('away for longer than five seconds: what was kept is lost, and so are tuples until it is back; acks wait', () => {
-    const { world, writer, reader, connection } = pair()
+    const { world, writer, reader, away } = pair()
     world.clock.run(10)
     writer.send()
     world.clock.run(100)
-    const unlisten = world.net.listen('w1', (carrier) => {
-      carrier.close(4009, 'not now')
-      return { received: () => undefined, closed: () => undefined, drained: () => undefined }
-    })
-    connection().cut()
-    world.clock.run(0)
+    const comeBack = away()
     writer.send(FrameType.tuples)
     writer.send(FrameType.acks)
     world.clock.run(4_900)
@@ -161,8 +169,7 @@ describe('link: broken connections', () => {
     expect(writer.lost).toEqual([2])
     writer.send(FrameType.tuples)
     expect(writer.lost).toEqual([2, 4])
-    unlisten()
-    world.net.listen('w1', (carrier, from) => writer.acceptor.accept(carrier, from))
+    comeBack()
     world.clock.run(6_000)
     expect(reader.received).toEqual([1, 3])
     expect(reader.told.at(-1)).toBe('up 1 anew')
@@ -283,20 +290,14 @@ describe('link: broken connections', () => {
 
   test('while the connection is gone: congested from 1 MiB on; none within five seconds: lost, and not congested', () => {
     for (const cutMs of [500, 20_000]) {
-      const { world, writer, reader, connection } = pair()
+      const { world, writer, reader, away } = pair()
       world.clock.run(10)
-      const unlisten = world.net.listen('w1', (carrier) => {
-        carrier.close(4009, 'not now')
-        return { received: () => undefined, closed: () => undefined, drained: () => undefined }
-      })
-      connection().cut()
-      world.clock.run(0)
+      const comeBack = away()
       while (!writer.link.isCongested && writer.sent < 1_000) writer.send(FrameType.tuples, MiB / 16)
       expect(writer.sent).toBe(16)
       world.clock.run(cutMs)
       expect(writer.link.isCongested).toBe(cutMs < 5_000)
-      unlisten()
-      world.net.listen('w1', (carrier, from) => writer.acceptor.accept(carrier, from))
+      comeBack()
       world.clock.run(10_000)
       expect(writer.link.isCongested).toBe(false)
       expect([reader.received, writer.lost]).toEqual(cutMs < 5_000 ? [upTo(16), []] : [[], upTo(16)])

@@ -463,6 +463,17 @@ describe('tuple codec: sizes', () => {
   })
 })
 
+test('tuple codec: more texts come again than are remembered: all arrives as it was', () => {
+  const streams = streamsOf(['word'])
+  const encoder = new TupleEncoder(nodeText())
+  const decoder = new TupleDecoder(streams, nodeText())
+  for (const different of [700, 513, 512, 700]) {
+    const words = Array.from({ length: 3_000 }, (_, i) => `word ${(i * 7) % different}`)
+    for (const word of words) encoder.add(1, streams[0]!, 2, { ...untracked, values: { word } })
+    expect(send(encoder, decoder).map(({ values }) => (values as { word: string }).word)).toEqual(words)
+  }
+})
+
 test('tuple codec: a text that is remembered does not keep alive the line that it is a part of', () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
