@@ -1,6 +1,6 @@
 import { assert } from '../stdx/assert.js'
 import { Arena } from './arena.js'
-import { crc32c } from './crc32c.js'
+import { crc32c, type Crc32c } from './crc32c.js'
 
 /**
  * A frame is one message of a link: a header of 44 bytes and a body. Everything is lowest byte first.
@@ -98,6 +98,11 @@ export class Frames implements FrameOrigin {
   readonly start = bodyAt
   end = bodyAt
   readonly #out = new Arena(65_536)
+  readonly #crc32c: Crc32c
+
+  constructor(checksum: Crc32c = crc32c) {
+    this.#crc32c = checksum
+  }
 
   /** The frame, in memory of its own. A body longer than `bodyBytesMax` is a bug of the caller. */
   write(type: FrameType, origin: FrameOrigin, sequence: number, body: Body = nothing): Uint8Array {
@@ -118,7 +123,7 @@ export class Frames implements FrameOrigin {
     view.setUint32(frameAt + 32, sequence >>> 0, true)
     view.setUint32(frameAt + 36, Math.floor(sequence / 0x1_0000_0000), true)
     view.setUint32(frameAt + 40, end - bodyAt, true)
-    view.setInt32(frameAt + 4, crc32c(out, frameAt + 8, end), true)
+    view.setInt32(frameAt + 4, this.#crc32c(out, frameAt + 8, end), true)
     return out.bytes.slice(frameAt, end)
   }
 
@@ -155,7 +160,7 @@ export class Frames implements FrameOrigin {
     if (flags !== 0) return `unknown flags ${flags}`
     const length = view.getUint32(frameAt + 40, true)
     if (length !== end - bodyAt) return `a body of ${length} bytes is told, ${end - bodyAt} have come`
-    if (view.getInt32(frameAt + 4, true) !== crc32c(arena, frameAt + 8, end)) return 'checksum does not match'
+    if (view.getInt32(frameAt + 4, true) !== this.#crc32c(arena, frameAt + 8, end)) return 'checksum does not match'
     const sequenceHigh = view.getUint32(frameAt + 36, true)
     if (sequenceHigh > 0x1f_ffff) return 'sequence number beyond 2^53'
     this.type = type as FrameType

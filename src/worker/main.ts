@@ -12,6 +12,7 @@ import { cryptoRng } from '../stdx/entropy.js'
 import { hostAndPort } from '../stdx/host-and-port.js'
 import { systemClock } from '../stdx/system-clock.js'
 import { specOf } from '../topology/topology.js'
+import { nodeCrc32c } from '../wire/node-crc32c.js'
 import { nodeSecrets } from '../wire/node-secrets.js'
 import { nodeText } from '../wire/node-text.js'
 import { dialWebSocket, listenForLinks } from '../wire/websocket.js'
@@ -105,6 +106,7 @@ async function run(): Promise<void> {
     rng: cryptoRng(),
     hash: await loadKeyHash(),
     text: nodeText(),
+    checksum: nodeCrc32c(),
     secrets: nodeSecrets(),
     log,
     linkKey: Buffer.from(launch.linkKey, 'base64'),

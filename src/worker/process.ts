@@ -25,6 +25,7 @@ import type { TopologySpec } from '../topology/topology.js'
 import { Acceptor, type Admission } from '../wire/acceptor.js'
 import { LinkEnd, type Carrier, type CarrierEvents, type Dial } from '../wire/carrier.js'
 import type { LinkTools } from '../wire/connection.js'
+import type { Crc32c } from '../wire/crc32c.js'
 import { Frames } from '../wire/frame.js'
 import type { LinkIdentity, PeerVerdict, ResumePoint, Secrets } from '../wire/handshake.js'
 import { wireStreams } from '../wire/streams.js'
@@ -55,6 +56,8 @@ export interface WorkerProcessParts {
   readonly rng: Rng
   readonly hash: KeyHash
   readonly text: Text
+  /** Of frames, faster than by table. */
+  readonly checksum?: Crc32c
   readonly secrets: Secrets
   readonly log: LogSink
   readonly linkKey: Uint8Array
@@ -131,7 +134,7 @@ export class WorkerProcess {
     }
     this.#assignment = launch.assignment
     this.#isActive = launch.isActive
-    this.#tools = { frames: new Frames(), clock }
+    this.#tools = { frames: new Frames(parts.checksum), clock }
     this.#startedMs = clock.now()
     this.#loop = new Loop(clock)
     this.#loop.note = parts.note ?? null

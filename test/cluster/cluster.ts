@@ -132,10 +132,16 @@ export class Cluster {
         () => cluster.isAnswering(),
       )
       for (const supervisor of cluster.supervisors) supervisor.start()
-      await until('all supervisors are there', 30_000, async () => {
-        const there = await cluster.supervisorsSeen()
-        return there.filter(({ isConnected }) => isConnected).length === cluster.supervisors.length
-      })
+      let seen: unknown
+      await until(
+        () => `all supervisors are there: ${JSON.stringify(seen)}\n${cluster.#said()}`,
+        30_000,
+        async () => {
+          const there = await cluster.supervisorsSeen()
+          seen = there
+          return there.filter(({ isConnected }) => isConnected).length === cluster.supervisors.length
+        },
+      )
     } catch (error) {
       await cluster.end()
       throw error
@@ -226,6 +232,10 @@ export class Cluster {
     } catch {
       return undefined
     }
+  }
+
+  #said(): string {
+    return [this.nimbus, ...this.supervisors].map(({ name, said }) => `${name}:\n${said}`).join('\n')
   }
 
   #get(path: string): Promise<Response> {

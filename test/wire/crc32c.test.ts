@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Arena } from '../../src/wire/arena.js'
 import { crc32c } from '../../src/wire/crc32c.js'
+import { nodeCrc32c } from '../../src/wire/node-crc32c.js'
 
 function crcOf(bytes: Uint8Array): number {
   const arena = new Arena(bytes.length + 4)
@@ -52,13 +53,29 @@ test('crc32c: any bytes: the same as bit by bit', () => {
   )
 })
 
-test('crc32c: in two parts: the same as in one', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ minLength: 8, maxLength: 100 }), (bytes) => {
-      const arena = new Arena(bytes.length)
-      arena.bytes.set(bytes)
-      expect(crc32c(arena, 8, bytes.length, crc32c(arena, 0, 8))).toBe(crc32c(arena, 0, bytes.length))
-    }),
-    { numRuns: 2_000 },
-  )
+describe('crc32c: of the machine', () => {
+  const anywhere = fc.record({
+    start: fc.integer({ min: 0, max: 20 }).map((words) => words * 4),
+    bytes: fc.uint8Array({ maxLength: 4_000, size: 'max' }),
+  })
+
+  test('any bytes anywhere, few or many: the same as by table', () => {
+    const native = nodeCrc32c()
+    // Else the table is compared with itself.
+    expect(native).not.toBe(crc32c)
+    fc.assert(
+      fc.property(anywhere, ({ start, bytes }) => {
+        const arena = new Arena(start + bytes.length)
+        arena.bytes.set(bytes, start)
+        expect(native(arena, start, arena.bytes.length)).toBe(crc32c(arena, start, arena.bytes.length))
+      }),
+    )
+  })
+
+  test('none for this machine: the table', () => {
+    const none = () => {
+      throw new Error('Cannot find native binding.')
+    }
+    expect(nodeCrc32c(none)).toBe(crc32c)
+  })
 })
