@@ -107,7 +107,7 @@ export const errorCodes = {
   NOT_FOUND: 'there is no such thing, by that name or id',
   EVENT_LOOP_BLOCKED: 'a call of user code held up its whole worker for seconds',
   WORKER_CRASHED: 'an error of user code that nobody caught ended a worker',
-  PORT_IN_USE: 'somebody else listens at the port',
+  PORT_IN_USE: 'somebody else listens at the port, or has a slot there',
   PROTOCOL_MISMATCH: 'the other process speaks another protocol, so it is of another version',
   FORBIDDEN: 'the role of the token may not do that',
   HOST_NOT_ALLOWED: 'nimbus was asked under a name that is not its own',

@@ -357,8 +357,10 @@ export class Nimbus {
 
   #supervisorHello(link: number, hello: SupervisorHello, now: Moment): Decision {
     const known = this.sessions.supervisors.get(hello.supervisor)
-    const wrong = checkRegistration(hello) ?? this.#conflictOf(hello)
+    const wrong = checkRegistration(hello)
     if (wrong !== undefined) return refusedLink(link, 'INVALID_REGISTRATION', wrong)
+    const conflict = this.#conflictOf(hello)
+    if (conflict !== undefined) return refusedLink(link, 'PORT_IN_USE', conflict)
     if (known !== undefined && known.hello.session !== hello.session) {
       const isNewer = hello.incarnation > known.hello.incarnation
       const isThere = known.link !== undefined || !isNewer

@@ -39,6 +39,8 @@ export interface DaemonParts {
   readonly clock: Clock
   readonly rng: Rng
   readonly log: SupervisorLog
+  /** Another supervisor at this host has slots at its ports. This one may be closed, for one with other ports. */
+  readonly onPortsTaken?: () => void
 }
 
 type Effect<K extends SupervisorEffect['kind']> = Extract<SupervisorEffect, { kind: K }>
@@ -148,6 +150,8 @@ export class SupervisorDaemon {
         return this.#link?.link.send(logs.read(effect.request))
       case 'note':
         return logs.note(effect)
+      case 'ports taken':
+        return this.#parts.onPortsTaken?.()
       case 'log':
         return log(effect.level, effect.text)
     }

@@ -7,7 +7,9 @@ import type { Config } from '../cluster/config.js'
 import type { WorkerTls } from '../cluster/records.js'
 import { StormError } from '../errors.js'
 import type { Clock } from '../stdx/clock.js'
+import { describeError } from '../stdx/describe-error.js'
 import { cryptoRng } from '../stdx/entropy.js'
+import type { Rng } from '../stdx/rng.js'
 import { systemClock } from '../stdx/system-clock.js'
 import { Frames } from '../wire/frame.js'
 import { nodeSecrets } from '../wire/node-secrets.js'
@@ -42,6 +44,7 @@ export interface RunSupervisorOptions {
 
 export interface RunningSupervisor {
   readonly id: string
+  /** Of its slots. Those that it picked by chance may turn out to be another's; then these change. */
   readonly ports: readonly number[]
   /** The supervisor ends; its workers go on and are found by the next one, unless they are to be stopped, too. */
   close(options?: { readonly workers?: 'leave' | 'stop' }): Promise<void>
@@ -59,69 +62,123 @@ const fetchPauseMs = 1_000
 export async function runSupervisor(config: Config, options: RunSupervisorOptions): Promise<RunningSupervisor> {
   const clock = systemClock()
   const rng = cryptoRng()
-  const { log, version, workerEntry, onLost } = options
+  const { log, onLost } = options
   checkBind(config, log)
   const folder = new DataFolder(join(resolve(config.dataDir), 'supervisor'))
   const lock = lockFolder(folder.lock, () => clock.wall())
-  try {
-    const record = await nextRecord(config, folder.record(), rng)
+  const start = (record: SupervisorRecord): SupervisorDaemon => {
     folder.keep(record)
-    const { id, ports, incarnation } = record
-    const { dial, fetchArtefact } = nimbusOf(config, record, { clock, ...options })
-    const { workerStartMs: startMs, workerTimeoutMs: hungMs, workerMemoryMb } = config
-    const limits = { startMs, hungMs, stopMs: 3_000, rssBytesMax: (workerMemoryMb + besidesHeapMb) * 2 ** 20 }
-    const daemon = new SupervisorDaemon({
-      settings: {
-        id,
-        version,
-        host: config.host ?? (isWildcard(config.bind) ? hostname() : config.bind),
-        ports,
-        incarnation,
-        session: randomUUID(),
-        limits,
-      },
-      bind: config.bind,
-      nimbusUrl: config.nimbus,
-      ...workerTls(config),
-      workerMemoryMb,
-      traces: folder.traces(ports),
-      slots: folder,
-      logs: new LogFiles(folder.logs, () => clock.wall()),
-      artefacts: new ArtefactCache({
-        folder: folder.artefacts,
-        fetch: fetchArtefact,
-        bytesMax: config.artefactBytesMax,
-        pause: () => new Promise((done) => clock.after(fetchPauseMs, done)),
-      }),
-      launcher: new ProcessLauncher(workerEntry ?? fileURLToPath(new URL('../worker/main.js', import.meta.url))),
-      dial,
-      clock,
-      rng,
-      log,
-    })
+    const daemon = daemonOf(
+      record,
+      { config, folder, clock, rng, onPortsTaken: () => void (change ??= changePorts()) },
+      options,
+    )
     daemon.start()
+    return daemon
+  }
+  let isClosed = false
+  let change: Promise<void> | undefined
+  /** Ports picked by chance that another supervisor of this machine has picked, too: it keeps them, this one takes others. */
+  const changePorts = async () => {
+    if (config.ports !== undefined) return
+    try {
+      const next = await nextRecord(config, { ...record, ports: [] }, rng)
+      if (isClosed) return
+      await daemon.close()
+      record = next
+      daemon = start(record)
+      log('info', `Supervisor ${record.id} has slots at other ports now: ${record.ports.join(', ')}.`)
+    } catch (error) {
+      log('error', `There are no other ports for this supervisor: ${describeError(error).message}`)
+    }
+    change = undefined
+  }
 
-    let cancelRefresh = () => {}
-    const close: RunningSupervisor['close'] = async (how) => {
-      await daemon.close(how)
-      cancelRefresh()
-      lock.release()
-    }
-    const refresh = () => {
-      if (lock.refresh()) {
-        cancelRefresh = clock.after(lockRefreshMs, refresh)
-        return
-      }
-      const reason = `Somebody else has taken the folder of this supervisor: ${folder.lock} is not its own any more.`
-      log('error', reason)
-      void close().finally(() => onLost?.(reason))
-    }
-    refresh()
-    return { id, ports, close }
+  let record: SupervisorRecord
+  let daemon: SupervisorDaemon
+  try {
+    record = await nextRecord(config, folder.record(), rng)
+    daemon = start(record)
   } catch (error) {
     lock.release()
     throw error
   }
+
+  let cancelRefresh = () => {}
+  const close: RunningSupervisor['close'] = async (how) => {
+    isClosed = true
+    await change
+    await daemon.close(how)
+    cancelRefresh()
+    lock.release()
+  }
+  const refresh = () => {
+    if (lock.refresh()) {
+      cancelRefresh = clock.after(lockRefreshMs, refresh)
+      return
+    }
+    const reason = `Somebody else has taken the folder of this supervisor: ${folder.lock} is not its own any more.`
+    log('error', reason)
+    void close().finally(() => onLost?.(reason))
+  }
+  refresh()
+  return {
+    id: record.id,
+    get ports() {
+      return record.ports
+    },
+    close,
+  }
+}
+
+interface Machine {
+  readonly config: Config
+  readonly folder: DataFolder
+  readonly clock: Clock
+  readonly rng: Rng
+  readonly onPortsTaken: () => void
+}
+
+function daemonOf(
+  record: SupervisorRecord,
+  { config, folder, clock, rng, onPortsTaken }: Machine,
+  options: RunSupervisorOptions,
+): SupervisorDaemon {
+  const { log, version, workerEntry } = options
+  const { id, ports, incarnation } = record
+  const { dial, fetchArtefact } = nimbusOf(config, record, { clock, ...options })
+  const { workerStartMs: startMs, workerTimeoutMs: hungMs, workerMemoryMb } = config
+  const limits = { startMs, hungMs, stopMs: 3_000, rssBytesMax: (workerMemoryMb + besidesHeapMb) * 2 ** 20 }
+  return new SupervisorDaemon({
+    settings: {
+      id,
+      version,
+      host: config.host ?? (isWildcard(config.bind) ? hostname() : config.bind),
+      ports,
+      incarnation,
+      session: randomUUID(),
+      limits,
+    },
+    bind: config.bind,
+    nimbusUrl: config.nimbus,
+    ...workerTls(config),
+    workerMemoryMb,
+    traces: folder.traces(ports),
+    slots: folder,
+    logs: new LogFiles(folder.logs, () => clock.wall()),
+    artefacts: new ArtefactCache({
+      folder: folder.artefacts,
+      fetch: fetchArtefact,
+      bytesMax: config.artefactBytesMax,
+      pause: () => new Promise((done) => clock.after(fetchPauseMs, done)),
+    }),
+    launcher: new ProcessLauncher(workerEntry ?? fileURLToPath(new URL('../worker/main.js', import.meta.url))),
+    dial,
+    clock,
+    rng,
+    log,
+    onPortsTaken,
+  })
 }
 
 /** The two ways to nimbus: the link, and its API. */
@@ -150,7 +207,7 @@ function nimbusOf(
 async function nextRecord(
   { supervisor, ports, slots, bind }: Config,
   kept: SupervisorRecord | undefined,
-  rng: ReturnType<typeof cryptoRng>,
+  rng: Rng,
 ): Promise<SupervisorRecord> {
   if (kept !== undefined && supervisor !== undefined && supervisor !== kept.id) {
     throw invalid(

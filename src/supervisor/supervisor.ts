@@ -119,6 +119,8 @@ export type SupervisorEffect =
       readonly level: 'info' | 'warn'
       readonly text: string
     }
+  /** Others have slots at its ports, and nothing runs in them here. */
+  | { readonly kind: 'ports taken' }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
 
 /** How often workers are looked at. */
@@ -270,7 +272,9 @@ export class Supervisor {
         this.#log('error', `Nimbus refuses this supervisor: ${message.message} (${message.code})`)
         // It was heard and answered: nothing is gained by asking again at once.
         this.#dialFailures = Math.max(this.#dialFailures, 6)
-        return this.#hangUp(message.code, nowMs)
+        this.#hangUp(message.code, nowMs)
+        if (message.code === 'PORT_IN_USE' && this.running.length === 0) this.#effects.push({ kind: 'ports taken' })
+        return
       case 'slots':
         if (message.fence >= this.#fence && this.#link.kind === 'up' && message.version > this.#link.version) {
           this.#fence = message.fence

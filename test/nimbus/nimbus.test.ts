@@ -413,7 +413,7 @@ describe('supervisors', () => {
     expect(bench.nimbus.sessions.isSupervisorAlive('s1', bench.nowMs)).toBe(true)
   })
 
-  const refused: [string, Parameters<typeof hello>, RegExp][] = [
+  const refused: [string, Parameters<typeof hello>, RegExp, code?: string][] = [
     ['no slot', ['s1', []], /has 0 slots/],
     ['too many slots', ['s1', Array.from({ length: 1_001 }, (_, i) => 2_000 + i)], /has 1001 slots/],
     ['port 22', ['s1', [22]], /port 22/],
@@ -421,9 +421,9 @@ describe('supervisors', () => {
     ['a port twice', ['s1', [2_000, 2_000]], /two slots on port 2000/],
     ['a host with a shell in it', ['s1', [2_000], { host: 'a;reboot' }], /'a;reboot'/],
     ['an id with a path in it', ['../s1', [2_000]], /'\.\.\/s1'/],
-    ['the address of another', ['s9', [1_024], { host: 's0.test' }], /so has supervisor 's0'/],
+    ['the address of another', ['s9', [1_024], { host: 's0.test' }], /so has supervisor 's0'/, 'PORT_IN_USE'],
   ]
-  for (const [name, args, expected] of refused) {
+  for (const [name, args, expected, code = 'INVALID_REGISTRATION'] of refused) {
     test(`refused: ${name}`, () => {
       const bench = new Bench()
       bench.supervisor('s0', [1_024])
@@ -434,11 +434,11 @@ describe('supervisors', () => {
           link,
           message: {
             kind: 'refused',
-            code: 'INVALID_REGISTRATION',
+            code,
             message: expect.stringMatching(expected) as string,
           },
         },
-        { kind: 'close', link, reason: 'INVALID_REGISTRATION' },
+        { kind: 'close', link, reason: code },
       ])
       expect(bench.nimbus.sessions.supervisors.size).toBe(1)
     })

@@ -27,7 +27,7 @@ import { LogFiles } from '../../src/supervisor/log-files.js'
 import { runSupervisor } from '../../src/supervisor/main.js'
 import { markOf } from '../../src/supervisor/process-table.js'
 import { endOfOutput, openOutput, rotateOutput } from '../../src/supervisor/worker-output.js'
-import { configOf, scratch, startSupervisor } from './real.js'
+import { configOf, scratch, startSupervisor, until } from './real.js'
 
 describe('folder lock', () => {
   const now = () => Date.now()
@@ -91,6 +91,29 @@ describe('data folder', () => {
     const record = JSON.parse(readFileSync(join(folder, 'supervisor', 'supervisor.json'), 'utf8')) as unknown
     expect(record).toEqual({ id: first.supervisor.id, incarnation: 3, ports: [6_700, 6_701] })
     expect(readdirSync(join(folder, 'supervisor')).sort()).toEqual(['artefacts', 'logs', 'slots', 'supervisor.json'])
+  })
+
+  test("data folder: ports picked by chance that are another supervisor's: it takes others, and keeps them", async () => {
+    const folder = scratch()
+    const { supervisor, nimbus, log } = await startSupervisor(folder, { slots: 2 }, 1)
+    const picked = supervisor.ports
+    await until('it is welcome', () => nimbus.heard.length >= 2)
+    const [first, second] = nimbus.heard
+    expect(first).toMatchObject({ kind: 'hello', slots: picked, incarnation: 1 })
+    expect(second).toMatchObject({ kind: 'hello', slots: supervisor.ports, incarnation: 2 })
+    expect(supervisor.ports).toHaveLength(2)
+    expect(supervisor.ports).not.toEqual(picked)
+    expect(log.join()).toContain(`other ports now: ${supervisor.ports.join(', ')}`)
+    await supervisor.close()
+    const record = JSON.parse(readFileSync(join(folder, 'supervisor', 'supervisor.json'), 'utf8')) as unknown
+    expect(record).toEqual({ id: supervisor.id, incarnation: 2, ports: supervisor.ports })
+  })
+
+  test("data folder: ports that were given stay, though they are another supervisor's", async () => {
+    const { supervisor, nimbus } = await startSupervisor(scratch(), { ports: [6_700] }, 1)
+    await until('it is welcome', () => nimbus.heard.length >= 2)
+    expect(nimbus.heard[1]).toMatchObject({ kind: 'hello', slots: [6_700], incarnation: 1 })
+    await supervisor.close()
   })
 
   test('data folder: another id than its own is refused, and so are ports that stand twice', async () => {

@@ -61,6 +61,8 @@ export class Machine implements SlotFolders, WorkerLauncher {
   fence = 1
   /** What this supervisor was told to run, last; undefined if nobody told it anything yet. */
   known: Wanted | undefined
+  /** How often it asked for other ports. */
+  portsTaken = 0
   /** Done with each new process. */
   onStart: (process: FakeProcess) => void = () => {}
 
@@ -117,6 +119,7 @@ export class Machine implements SlotFolders, WorkerLauncher {
       clock: this.#clockOfSupervisor(),
       rng: this.#rng,
       log: (level, text) => this.log.push(`${level}: ${text}`),
+      onPortsTaken: () => this.portsTaken++,
     })
     this.#daemon.start()
     await this.run(0)

@@ -20,6 +20,8 @@ export async function* chunksOf(bytes: Uint8Array, size = 10): AsyncIterable<Uin
 /** Nimbus, as far as one supervisor sees it. */
 export class Nimbus {
   readonly heard: SupervisorMessage[] = []
+  /** So many that say hello are told that their ports are another's. */
+  refusals = 0
   #events: NimbusLinkEvents | undefined
   #wishes: SlotsMessage['wishes'] = []
   #version = 0
@@ -33,6 +35,11 @@ export class Nimbus {
       send: (message) => {
         this.heard.push(message)
         if (message.kind !== 'hello') return
+        if (this.refusals > 0) {
+          this.refusals--
+          events.received({ kind: 'refused', code: 'PORT_IN_USE', message: "So has supervisor 'other'." })
+          return
+        }
         this.#version = 0
         events.received({ kind: 'welcome', protocol: 1, version: '0.1.0', fence: 1 })
         this.#tell()

@@ -42,8 +42,10 @@ export function configOf(folder: string, flags: Partial<Record<keyof Config, unk
 export async function startSupervisor(
   folder: string,
   flags: Partial<Record<keyof Config, unknown>> = {},
+  refusals = 0,
 ): Promise<Rig> {
   const nimbus = new Nimbus()
+  nimbus.refusals = refusals
   const log: string[] = []
   const supervisor = await runSupervisor(configOf(folder, flags), {
     log: (level, text) => log.push(`${level}: ${text}`),

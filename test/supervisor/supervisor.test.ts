@@ -430,6 +430,19 @@ describe('supervisor: messages', () => {
     )
   })
 
+  test("supervisor: messages: another's slots at its ports: they may be changed while nothing runs in them", async () => {
+    const taken = { kind: 'refused', code: 'PORT_IN_USE', message: "So has supervisor 's2'." } as const
+    const idle = new Machine()
+    await idle.start()
+    await idle.run(500)
+    idle.tell(taken)
+    expect(idle.portsTaken).toBe(1)
+    const busy = await running()
+    busy.tell(taken)
+    expect(busy.portsTaken).toBe(0)
+    expect(busy.log.at(-1)).toContain("So has supervisor 's2'. (PORT_IN_USE)")
+  })
+
   test('supervisor: messages: a log is read and sent', async () => {
     const machine = await running()
     machine.tell({ kind: 'readLog', request: 5, topology: 'words', port: 6_700, from: -10, maxBytes: 100 })
