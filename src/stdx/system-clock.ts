@@ -19,12 +19,16 @@ export function systemClock(): Clock {
     now: () => performance.now(),
     wall: () => Date.now(),
     after(delayMs, callback) {
+      const endMs = performance.now() + delayMs
       let timer: unknown
+      // A timer cuts fractions off, counts from when its turn of the event loop began, and can't be set to any length.
       const wait = (leftMs: number) => {
-        timer = setTimeout(
-          () => (leftMs > longestMs ? wait(leftMs - longestMs) : callback()),
-          Math.min(leftMs, longestMs),
-        )
+        timer = setTimeout(look, Math.min(Math.ceil(leftMs), longestMs))
+      }
+      const look = () => {
+        const leftMs = endMs - performance.now()
+        if (leftMs > 0) wait(leftMs)
+        else callback()
       }
       wait(delayMs)
       return () => clearTimeout(timer)

@@ -258,10 +258,21 @@ describe('system clock', () => {
     clock.after(NaN, () => void ran.push('nan'))
     const startMs = clock.now()
     await new Promise<void>((resolve) => clock.after(20, resolve))
-    expect(clock.now() - startMs).toBeGreaterThanOrEqual(19)
+    expect(clock.now() - startMs).toBeGreaterThanOrEqual(20)
     await new Promise<void>((resolve) => clock.soon(resolve))
     await new Promise<void>((resolve) => clock.yield(resolve))
     expect(ran).toEqual(['nan'])
     expect(Math.abs(clock.wall() - Date.now())).toBeLessThan(1_000)
+  })
+
+  test('after: not before its time by a fraction either, nor by how long its turn had lasted', async () => {
+    const clock = systemClock()
+    for (let busyMs = 0; busyMs < 5; busyMs += 0.3) {
+      const busyFromMs = clock.now()
+      while (clock.now() - busyFromMs < busyMs);
+      const startMs = clock.now()
+      await new Promise<void>((resolve) => clock.after(1.9, resolve))
+      expect(clock.now() - startMs).toBeGreaterThanOrEqual(1.9)
+    }
   })
 })
