@@ -73,9 +73,15 @@ export function placeAnew(record: TopologyRecord, records: Iterable<TopologyReco
   const slots = machines.usable
     .flatMap(({ id, ports }) => ports.map((port) => ({ supervisor: id, port })))
     .filter((slot) => !taken.has(slotKey(slot)))
-  const current = placementsOf(record)
-  const placed = balance({ executors: executorsOf(record), workers: record.life.workers, current, slots })
-  return assignmentOf(record, placed.length > 0 ? placed : current, machines)
+  // Where nothing may be placed, its own slots stay: whoever has them may come back, and its executors may have changed.
+  const own = (record.assignment?.workers ?? []).map(({ slot }) => slot)
+  const placed = balance({
+    executors: executorsOf(record),
+    workers: record.life.workers,
+    current: placementsOf(record),
+    slots: slots.length > 0 ? slots : own,
+  })
+  return assignmentOf(record, placed, machines)
 }
 
 /** Executors of a topology that have no slot, for want of slots. */

@@ -169,7 +169,22 @@ test('placement: sound: whatever happens, in whatever order', () => {
         checkGrown(before, world.assignments())
       }
     }),
-    { numRuns: 1_500 },
+    {
+      numRuns: 1_500,
+      examples: [
+        // Rebalanced to other executors while nobody is known to whom they could be given.
+        [
+          [
+            { do: 'come', who: 3, ports: 1 },
+            { do: 'submit', what: 0, workers: 1, size: 2 },
+            { do: 'die', who: 3 },
+            { do: 'restart' },
+            { do: 'rebalance', what: 0, workers: 1, bolts: 1 },
+            { do: 'pass', ms: 1_000 },
+          ],
+        ],
+      ],
+    },
   )
 })
 
