@@ -1,4 +1,8 @@
+import { setFlagsFromString } from 'node:v8'
 import { bench } from './bench.js'
+
+// As `storm-ts local` and workers do (src/stdx/inline-more.ts).
+setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000')
 
 // A reader that has seen enough ends the run quietly.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))

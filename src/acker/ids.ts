@@ -21,33 +21,53 @@ export class IdGenerator {
   lo = 0
   /** High half of the last id, an int32. */
   hi = 0
-  #counterLo: number
-  #counterHi: number
+  private counterLo: number
+  private counterHi: number
+  /** The next ids, two halves each, and where the first of them stands that is not given out. */
+  private readonly made = new Int32Array(2 * blockIds)
+  private at = 2 * blockIds
 
   /** Draws two numbers from `rng`: the low and the high half of the counter. */
   constructor(rng: Rng) {
-    this.#counterLo = rng.uint32() | 0
-    this.#counterHi = rng.uint32() | 0
+    this.counterLo = rng.uint32() | 0
+    this.counterHi = rng.uint32() | 0
   }
 
   /** Puts a new id into `lo` and `hi`. */
   next(): void {
+    if (this.at === 2 * blockIds) this.make()
+    const { made, at } = this
+    this.lo = made[at] as number
+    this.hi = made[at + 1] as number
+    this.at = at + 2
+  }
+
+  /** Several at a time, so that `next` is small enough to be compiled into those who call it. */
+  private make(): void {
+    for (let at = 0; at < 2 * blockIds; at += 2) this.makeOne(at)
+    this.at = 0
+  }
+
+  private makeOne(at: number): void {
     // `| 0` tells the compiler that it adds int32s; the carry is made of bits, as nobody can foretell its branch.
-    const before = this.#counterLo | 0
+    const before = this.counterLo | 0
     const counterLo = (before + stepLo) | 0
     const carry = ((before & stepLo) | ((before | stepLo) & ~counterLo)) >>> 31
-    const counterHi = ((((this.#counterHi | 0) + stepHi) | 0) + carry) | 0
-    this.#counterLo = counterLo
-    this.#counterHi = counterHi
+    const counterHi = ((((this.counterHi | 0) + stepHi) | 0) + carry) | 0
+    this.counterLo = counterLo
+    this.counterHi = counterHi
     const first = counterHi ^ round(counterLo, 0x85ebca6b)
     const second = counterLo ^ round(first, 0xc2b2ae35)
     const hi = first ^ round(second, 0x27d4eb2f)
     const lo = second ^ round(hi, 0x165667b1)
-    this.lo = lo
-    this.hi = hi
-    if ((lo | hi) === 0) this.next()
+    if ((lo | hi) === 0) return this.makeOne(at)
+    this.made[at] = lo
+    this.made[at + 1] = hi
   }
 }
+
+/** Few, as there is a generator in every task: all of their blocks shall have room in a processor's cache. */
+const blockIds = 16
 
 /** 2^64 divided by the golden ratio, made odd: the counter visits every value before it comes round. */
 const stepLo = 0x7f4a7c15

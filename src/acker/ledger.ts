@@ -54,6 +54,8 @@ export interface AckLedgerOptions {
  * open roots take 2^21 cells, 48 MiB (72 MiB for the moment in which the table is doubled). It does not shrink.
  */
 export class AckLedger {
+  /** Roots that are held, with and without owner. */
+  size = 0
   /** Owner of the last verdict: the spout's task. */
   spoutTask = -1
   /** Owner of the last verdict: where the spout holds the message id. */
@@ -67,31 +69,25 @@ export class AckLedger {
   /** Those of `repeatedInits` that named another owner. Never happens by repetition alone: somebody sends wrong inits. */
   conflictingInits = 0
 
-  readonly #entriesMax: number
-  readonly #initsMax: number
-  #cells: Int32Array
-  #size = 0
+  private readonly entriesMax: number
+  private readonly initsMax: number
+  private cells: Int32Array
   /** Entries at which the table is doubled, or nothing is recorded any more. */
-  #fits: number
+  private fits: number
   /** 32 − log2 of the number of cells. */
-  #shift: number
+  private shift: number
   /** The newest of the three buckets, 1 … 3; the next one in turn is the oldest. */
-  #bucket = 1
+  private bucket = 1
 
   constructor(options: AckLedgerOptions) {
     const { entriesMax, cells = 1024 } = options
     assert(Number.isInteger(entriesMax) && entriesMax >= 1 && entriesMax <= 2 ** 26, 'entriesMax is 1 … 2^26')
     assert(Number.isInteger(cells) && cells >= 8 && cells <= 2 ** 28, 'a ledger begins with 8 … 2^28 cells')
-    this.#entriesMax = entriesMax
-    this.#initsMax = entriesMax * 2
-    this.#shift = Math.clz32(cells - 1)
-    this.#cells = new Int32Array(2 ** (32 - this.#shift) * cellInts)
-    this.#fits = Math.min(entriesIn(this.#cells), this.#initsMax)
-  }
-
-  /** Roots that are held, with and without owner. */
-  get size(): number {
-    return this.#size
+    this.entriesMax = entriesMax
+    this.initsMax = entriesMax * 2
+    this.shift = Math.clz32(cells - 1)
+    this.cells = new Int32Array(2 ** (32 - this.shift) * cellInts)
+    this.fits = Math.min(entriesIn(this.cells), this.initsMax)
   }
 
   /**
@@ -107,63 +103,63 @@ export class AckLedger {
     pendingSlot: number,
   ): Verdict {
     if (spoutTask >>> 0 >= taskLimit) assert(false, 'a spout task is 0 … 2^26 − 2')
-    const cells = this.#cells
-    const at = this.#home(rootLo, rootHi)
-    if (cells[at] !== 0 || (checkLo | checkHi) === 0 || this.#size >= this.#fits) {
-      return this.#initAnywhere(rootLo, rootHi, checkLo, checkHi, spoutTask, pendingSlot)
+    const cells = this.cells
+    const at = this.home(rootLo, rootHi)
+    if (cells[at] !== 0 || (checkLo | checkHi) === 0 || this.size >= this.fits) {
+      return this.initAnywhere(rootLo, rootHi, checkLo, checkHi, spoutTask, pendingSlot)
     }
-    cells[at] = this.#bucket | ((spoutTask + 1) << ownerShift)
+    cells[at] = this.bucket | ((spoutTask + 1) << ownerShift)
     cells[at + ROOT_LO] = rootLo
     cells[at + ROOT_HI] = rootHi
     cells[at + CHECK_LO] = checkLo
     cells[at + CHECK_HI] = checkHi
     cells[at + SLOT] = pendingSlot
-    this.#size++
+    this.size++
     return none
   }
 
   /** A bolt has acked a tuple of this root: `checkLo` and `checkHi` are its edge, XORed with its ack value. */
   ack(rootLo: number, rootHi: number, checkLo: number, checkHi: number): Verdict {
-    const at = this.#entry(rootLo, rootHi)
+    const at = this.entry(rootLo, rootHi)
     if (at < 0) return none
-    const cells = this.#cells
+    const cells = this.cells
     const lo = (cells[at + CHECK_LO] as number) ^ checkLo
     const hi = (cells[at + CHECK_HI] as number) ^ checkHi
     cells[at + CHECK_LO] = lo
     cells[at + CHECK_HI] = hi
     if ((lo | hi) !== 0 || (cells[at] as number) >>> ownerShift === 0) return none
-    this.#tellOwner(at)
-    this.#remove(at)
+    this.tellOwner(at)
+    this.remove(at)
     return acked
   }
 
   /** A bolt has failed a tuple of this root. `reason` is 1 … 15 and comes back with the verdict; the first one counts. */
   fail(rootLo: number, rootHi: number, reason: number): Verdict {
     if (reason < 1 || reason > reasonMask) assert(false, 'a reason is 1 … 15')
-    const at = this.#entry(rootLo, rootHi)
+    const at = this.entry(rootLo, rootHi)
     if (at < 0) return none
-    const cells = this.#cells
+    const cells = this.cells
     const state = cells[at] as number
     if (state >>> ownerShift === 0) {
       const kept = (state >>> reasonShift) & reasonMask
-      cells[at] = this.#bucket | ((kept === 0 ? reason : kept) << reasonShift)
+      cells[at] = this.bucket | ((kept === 0 ? reason : kept) << reasonShift)
       return none
     }
-    this.#tellOwner(at)
+    this.tellOwner(at)
     this.reason = reason
-    this.#remove(at)
+    this.remove(at)
     return failed
   }
 
   /** A bolt asks for more time: this root is as good as new. Returns `refreshed`, or `none` while it has no owner. */
   resetTimeout(rootLo: number, rootHi: number): Verdict {
-    const at = this.#entry(rootLo, rootHi)
+    const at = this.entry(rootLo, rootHi)
     if (at < 0) return none
-    const cells = this.#cells
+    const cells = this.cells
     const state = cells[at] as number
-    cells[at] = (state & ~bucketMask) | this.#bucket
+    cells[at] = (state & ~bucketMask) | this.bucket
     if (state >>> ownerShift === 0) return none
-    this.#tellOwner(at)
+    this.tellOwner(at)
     return refreshed
   }
 
@@ -172,22 +168,22 @@ export class AckLedger {
    * last three rotations, this one being the third. Reads the whole table: some 10 ms for two million cells.
    */
   rotate(): number {
-    const oldest = this.#bucket === 3 ? 1 : this.#bucket + 1
-    const cells = this.#cells
-    const before = this.#size
+    const oldest = this.bucket === 3 ? 1 : this.bucket + 1
+    const cells = this.cells
+    const before = this.size
     let at = 0
     while (at < cells.length) {
       // Removing may move an entry into this very cell, so the cell is looked at again. Entries move only to cells that
       // come later than this one or, round the end of the table, into the hole itself: none is passed over.
-      if (((cells[at] as number) & bucketMask) === oldest) this.#remove(at)
+      if (((cells[at] as number) & bucketMask) === oldest) this.remove(at)
       else at += cellInts
     }
-    this.#bucket = oldest
-    return before - this.#size
+    this.bucket = oldest
+    return before - this.size
   }
 
   /** `init` when the cell where the search begins is taken, or the root is decided at once, or the table is full. */
-  #initAnywhere(
+  private initAnywhere(
     rootLo: number,
     rootHi: number,
     checkLo: number,
@@ -195,19 +191,19 @@ export class AckLedger {
     spoutTask: number,
     pendingSlot: number,
   ): Verdict {
-    let at = this.#find(rootLo, rootHi)
+    let at = this.find(rootLo, rootHi)
     if (at < 0 && (checkLo | checkHi) !== 0) {
-      if (this.#size >= this.#initsMax) {
+      if (this.size >= this.initsMax) {
         this.refused++
         return none
       }
-      at = this.#put(~at, rootLo, rootHi)
+      at = this.put(~at, rootLo, rootHi)
     }
     let reason = 0
     if (at >= 0) {
-      const cells = this.#cells
+      const cells = this.cells
       const state = cells[at] as number
-      if (state >>> ownerShift !== 0) return this.#repeated(at, spoutTask, pendingSlot)
+      if (state >>> ownerShift !== 0) return this.repeated(at, spoutTask, pendingSlot)
       checkLo ^= cells[at + CHECK_LO] as number
       checkHi ^= cells[at + CHECK_HI] as number
       reason = (state >>> reasonShift) & reasonMask
@@ -218,7 +214,7 @@ export class AckLedger {
         cells[at + SLOT] = pendingSlot
         return none
       }
-      this.#remove(at)
+      this.remove(at)
     }
     this.spoutTask = spoutTask
     this.pendingSlot = pendingSlot
@@ -226,37 +222,37 @@ export class AckLedger {
     return (checkLo | checkHi) === 0 ? acked : failed
   }
 
-  #repeated(at: number, spoutTask: number, pendingSlot: number): Verdict {
-    const cells = this.#cells
+  private repeated(at: number, spoutTask: number, pendingSlot: number): Verdict {
+    const cells = this.cells
     this.repeatedInits++
     const isSameOwner = ((cells[at] as number) >>> ownerShift) - 1 === spoutTask && cells[at + SLOT] === pendingSlot
     if (!isSameOwner) this.conflictingInits++
     return none
   }
 
-  #tellOwner(at: number): void {
-    const cells = this.#cells
+  private tellOwner(at: number): void {
+    const cells = this.cells
     this.spoutTask = ((cells[at] as number) >>> ownerShift) - 1
     this.pendingSlot = cells[at + SLOT] as number
   }
 
   /** The cell of the root, made without owner if there was none; −1 when the bound forbids that. */
-  #entry(rootLo: number, rootHi: number): number {
-    const cells = this.#cells
-    const home = this.#home(rootLo, rootHi)
+  private entry(rootLo: number, rootHi: number): number {
+    const cells = this.cells
+    const home = this.home(rootLo, rootHi)
     // Most searches end here. What is left in a free cell is told by its state.
     if (cells[home + ROOT_LO] === rootLo && cells[home + ROOT_HI] === rootHi && cells[home] !== 0) return home
-    const at = this.#find(rootLo, rootHi)
+    const at = this.find(rootLo, rootHi)
     if (at >= 0) return at
-    if (this.#size < this.#entriesMax) return this.#put(~at, rootLo, rootHi)
+    if (this.size < this.entriesMax) return this.put(~at, rootLo, rootHi)
     this.refused++
     return -1
   }
 
   /** The cell of the root, or `~cell` of the free one where it would go. */
-  #find(rootLo: number, rootHi: number): number {
-    const cells = this.#cells
-    let at = this.#home(rootLo, rootHi)
+  private find(rootLo: number, rootHi: number): number {
+    const cells = this.cells
+    let at = this.home(rootLo, rootHi)
     for (;;) {
       if (cells[at] === 0) return ~at
       if (cells[at + ROOT_LO] === rootLo && cells[at + ROOT_HI] === rootHi) return at
@@ -269,34 +265,34 @@ export class AckLedger {
    * Where the search for a root begins. Ids are evenly spread already, but one acker may get only those with certain
    * low bits, and anybody's when somebody sends garbage.
    */
-  #home(rootLo: number, rootHi: number): number {
-    return Math.imul((Math.imul(rootLo | 0, 0x9e3779b1) ^ Math.imul(rootHi | 0, 0x85ebca77)) >>> this.#shift, cellInts)
+  private home(rootLo: number, rootHi: number): number {
+    return Math.imul((Math.imul(rootLo | 0, 0x9e3779b1) ^ Math.imul(rootHi | 0, 0x85ebca77)) >>> this.shift, cellInts)
   }
 
-  /** Makes an entry without owner in the free cell, which `#find` named. Returns its cell: another one if the table grew. */
-  #put(free: number, rootLo: number, rootHi: number): number {
+  /** Makes an entry without owner in the free cell, which `find` named. Returns its cell: another one if the table grew. */
+  private put(free: number, rootLo: number, rootHi: number): number {
     let at = free
-    if (this.#size === this.#fits) {
-      this.#grow()
-      at = ~this.#find(rootLo, rootHi)
+    if (this.size === this.fits) {
+      this.grow()
+      at = ~this.find(rootLo, rootHi)
     }
-    const cells = this.#cells
-    cells[at] = this.#bucket
+    const cells = this.cells
+    cells[at] = this.bucket
     cells[at + ROOT_LO] = rootLo
     cells[at + ROOT_HI] = rootHi
     cells[at + CHECK_LO] = 0
     cells[at + CHECK_HI] = 0
     cells[at + SLOT] = 0
-    this.#size++
+    this.size++
     return at
   }
 
-  #remove(at: number): void {
-    const cells = this.#cells
+  private remove(at: number): void {
+    const cells = this.cells
     cells[at] = 0
-    this.#size--
+    this.size--
     const next = at + cellInts
-    if (next === cells.length || cells[next] !== 0) this.#closeGap(at)
+    if (next === cells.length || cells[next] !== 0) this.closeGap(at)
   }
 
   /**
@@ -304,14 +300,14 @@ export class AckLedger {
    * into it unless its home is after the hole, and leaves a hole itself. With marks for deleted cells instead, searches
    * would grow longer and longer, as entries come and go all day.
    */
-  #closeGap(hole: number): void {
-    const cells = this.#cells
+  private closeGap(hole: number): void {
+    const cells = this.cells
     let next = hole
     for (;;) {
       next += cellInts
       if (next === cells.length) next = 0
       if (cells[next] === 0) return
-      const home = this.#home(cells[next + ROOT_LO] as number, cells[next + ROOT_HI] as number)
+      const home = this.home(cells[next + ROOT_LO] as number, cells[next + ROOT_HI] as number)
       const fromHome = next >= home ? next - home : next - home + cells.length
       const fromHole = next >= hole ? next - hole : next - hole + cells.length
       if (fromHome < fromHole) continue
@@ -321,15 +317,15 @@ export class AckLedger {
     }
   }
 
-  #grow(): void {
-    const old = this.#cells
+  private grow(): void {
+    const old = this.cells
     const cells = new Int32Array(old.length * 2)
-    this.#cells = cells
-    this.#shift--
-    this.#fits = Math.min(entriesIn(cells), this.#initsMax)
+    this.cells = cells
+    this.shift--
+    this.fits = Math.min(entriesIn(cells), this.initsMax)
     for (let at = 0; at < old.length; at += cellInts) {
       if (old[at] === 0) continue
-      const free = ~this.#find(old[at + ROOT_LO] as number, old[at + ROOT_HI] as number)
+      const free = ~this.find(old[at + ROOT_LO] as number, old[at + ROOT_HI] as number)
       moveCell(old, at, cells, free)
     }
   }

@@ -22,83 +22,80 @@ import { MessageIds } from './message-ids.js'
 export class SpoutPending<Id> {
   /** The message id that was taken last. */
   id: Id | undefined = undefined
+  /** Roots that are pending. */
+  size = 0
   /** The slot that was taken last; may be in use again after the next `add`. */
   slot = -1
 
-  readonly #timeoutMs: number
+  private readonly timeoutMs: number
   /** The first of them holds no entry: it is the head and the tail of the list. */
-  #slots = new Int32Array(slotInts)
-  readonly #idBySlot: (Id | undefined)[] = [undefined]
-  readonly #slotById = new MessageIds()
-  #size = 0
+  private slots = new Int32Array(slotInts)
+  private readonly idBySlot: (Id | undefined)[] = [undefined]
+  private readonly slotById = new MessageIds()
   /** First of the free slots, which are chained by NEXT; 0: none. */
-  #free = 0
+  private free = 0
   /** The open epoch. Wraps at 32 bits: only differences count. */
-  #epoch = 0
-  #closesAtMs = -Infinity
-  readonly #closedAtMs = new Float64Array(epochsKept)
+  private epoch = 0
+  private closesAtMs = -Infinity
+  private readonly closedAtMs = new Float64Array(epochsKept)
 
   /** `timeoutMs` > 0; Infinity: nothing ever expires. */
   constructor(timeoutMs: number) {
-    this.#timeoutMs = timeoutMs
-  }
-
-  get size(): number {
-    return this.#size
+    this.timeoutMs = timeoutMs
   }
 
   /** Returns the slot, 1 or more; −1, and nothing is changed, when the message id is pending already. */
   add(rootLo: number, rootHi: number, id: Id): number {
-    if (this.#free === 0) this.#makeSlots()
-    const slot = this.#free
-    if (!this.#slotById.add(id, slot)) return -1
-    const slots = this.#slots
+    if (this.free === 0) this.makeSlots()
+    const slot = this.free
+    if (!this.slotById.add(id, slot)) return -1
+    const slots = this.slots
     const at = slot * slotInts
-    this.#free = slots[at + NEXT] as number
+    this.free = slots[at + NEXT] as number
     slots[at] = rootLo
     slots[at + ROOT_HI] = rootHi
-    this.#append(slot)
-    this.#idBySlot[slot] = id
-    this.#size++
+    this.append(slot)
+    this.idBySlot[slot] = id
+    this.size++
     return slot
   }
 
   /** A verdict. Returns false when the slot does not hold this root: the verdict is late, the message has one. */
   take(slot: number, rootLo: number, rootHi: number): boolean {
-    if (!this.#holds(slot, rootLo, rootHi)) return false
-    this.#release(slot)
+    if (!this.holds(slot, rootLo, rootHi)) return false
+    this.release(slot)
     return true
   }
 
   /** The time of this root starts anew. Returns false when the slot does not hold it. */
   resetTimeout(slot: number, rootLo: number, rootHi: number): boolean {
-    if (!this.#holds(slot, rootLo, rootHi)) return false
-    this.#unlink(slot)
-    this.#append(slot)
+    if (!this.holds(slot, rootLo, rootHi)) return false
+    this.unlink(slot)
+    this.append(slot)
     return true
   }
 
   /** Once per turn, with a reading of the monotonic clock that is no older than the last `add` or `resetTimeout`. */
   advance(nowMs: number): void {
-    if (nowMs < this.#closesAtMs) return
-    this.#closedAtMs[this.#epoch & (epochsKept - 1)] = nowMs
-    this.#epoch = (this.#epoch + 1) | 0
-    this.#closesAtMs = nowMs + this.#timeoutMs / epochsPerTimeout
+    if (nowMs < this.closesAtMs) return
+    this.closedAtMs[this.epoch & (epochsKept - 1)] = nowMs
+    this.epoch = (this.epoch + 1) | 0
+    this.closesAtMs = nowMs + this.timeoutMs / epochsPerTimeout
   }
 
   /** Takes out one entry that has timed out, the oldest first. Returns false when there is none. */
   expire(nowMs: number): boolean {
-    const oldest = this.#slots[NEXT] as number
-    if (oldest === 0 || nowMs < this.#dueMs(oldest)) return false
-    this.#release(oldest)
+    const oldest = this.slots[NEXT] as number
+    if (oldest === 0 || nowMs < this.dueMs(oldest)) return false
+    this.release(oldest)
     return true
   }
 
   /** Takes out the oldest entry, timed out or not. Returns false when there is none. */
   takeAny(): boolean {
-    const oldest = this.#slots[NEXT] as number
+    const oldest = this.slots[NEXT] as number
     if (oldest === 0) return false
-    this.#release(oldest)
+    this.release(oldest)
     return true
   }
 
@@ -107,58 +104,58 @@ export class SpoutPending<Id> {
    * has entries and is to be closed. May be past; Infinity when nothing is pending.
    */
   nextDueMs(): number {
-    const slots = this.#slots
+    const slots = this.slots
     const oldest = slots[NEXT] as number
     if (oldest === 0) return Infinity
     const newest = slots[PREVIOUS] as number
-    const dueMs = this.#dueMs(oldest)
-    return slots[newest * slotInts + EPOCH] === this.#epoch ? Math.min(dueMs, this.#closesAtMs) : dueMs
+    const dueMs = this.dueMs(oldest)
+    return slots[newest * slotInts + EPOCH] === this.epoch ? Math.min(dueMs, this.closesAtMs) : dueMs
   }
 
   /** When an entry expires; Infinity while its epoch is open. */
-  #dueMs(slot: number): number {
-    const epoch = this.#slots[slot * slotInts + EPOCH] as number
-    const age = (this.#epoch - epoch) | 0
+  private dueMs(slot: number): number {
+    const epoch = this.slots[slot * slotInts + EPOCH] as number
+    const age = (this.epoch - epoch) | 0
     if (age === 0) return Infinity
     // Each epoch kept is a 64th of T or longer: what is older than all of them was closed more than T ago.
     if (age > epochsKept) return -Infinity
-    return (this.#closedAtMs[epoch & (epochsKept - 1)] as number) + this.#timeoutMs
+    return (this.closedAtMs[epoch & (epochsKept - 1)] as number) + this.timeoutMs
   }
 
-  #holds(slot: number, rootLo: number, rootHi: number): boolean {
-    if (slot <= 0 || slot >= this.#idBySlot.length) return false
-    const slots = this.#slots
+  private holds(slot: number, rootLo: number, rootHi: number): boolean {
+    if (slot <= 0 || slot >= this.idBySlot.length) return false
+    const slots = this.slots
     const at = slot * slotInts
     return slots[at] === rootLo && slots[at + ROOT_HI] === rootHi && slots[at + PREVIOUS] !== FREE
   }
 
-  #release(slot: number): void {
-    const id = this.#idBySlot[slot] as Id
-    this.#slotById.remove(id)
-    this.#idBySlot[slot] = undefined
-    this.#unlink(slot)
-    this.#slots[slot * slotInts + PREVIOUS] = FREE
-    this.#slots[slot * slotInts + NEXT] = this.#free
-    this.#free = slot
-    this.#size--
+  private release(slot: number): void {
+    const id = this.idBySlot[slot] as Id
+    this.slotById.remove(id)
+    this.idBySlot[slot] = undefined
+    this.unlink(slot)
+    this.slots[slot * slotInts + PREVIOUS] = FREE
+    this.slots[slot * slotInts + NEXT] = this.free
+    this.free = slot
+    this.size--
     this.id = id
     this.slot = slot
   }
 
   /** Last in the list, touched in the open epoch. */
-  #append(slot: number): void {
-    const slots = this.#slots
+  private append(slot: number): void {
+    const slots = this.slots
     const at = slot * slotInts
     const newest = slots[PREVIOUS] as number
     slots[at + PREVIOUS] = newest
     slots[at + NEXT] = 0
-    slots[at + EPOCH] = this.#epoch
+    slots[at + EPOCH] = this.epoch
     slots[newest * slotInts + NEXT] = slot
     slots[PREVIOUS] = slot
   }
 
-  #unlink(slot: number): void {
-    const slots = this.#slots
+  private unlink(slot: number): void {
+    const slots = this.slots
     const at = slot * slotInts
     const previous = slots[at + PREVIOUS] as number
     const next = slots[at + NEXT] as number
@@ -167,18 +164,18 @@ export class SpoutPending<Id> {
   }
 
   /** Doubles the slots when none is free. */
-  #makeSlots(): void {
-    const first = this.#idBySlot.length
+  private makeSlots(): void {
+    const first = this.idBySlot.length
     const last = 2 * first - 1
     const slots = new Int32Array((last + 1) * slotInts)
-    slots.set(this.#slots)
+    slots.set(this.slots)
     for (let slot = first; slot <= last; slot++) {
       slots[slot * slotInts + PREVIOUS] = FREE
       slots[slot * slotInts + NEXT] = slot === last ? 0 : slot + 1
-      this.#idBySlot.push(undefined)
+      this.idBySlot.push(undefined)
     }
-    this.#slots = slots
-    this.#free = first
+    this.slots = slots
+    this.free = first
   }
 }
 

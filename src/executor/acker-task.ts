@@ -15,11 +15,11 @@ export class AckerTask implements AckTarget, Steppable {
   wakeAtMs: number
   /** Ack tuples taken: inits, acks, fails and resets; a row of acks of one tree, told as one, is one. */
   executed = 0
-  readonly #ledger: AckLedger
-  readonly #rotateEveryMs: number
-  readonly #spout: (task: TaskId) => VerdictTarget | undefined
+  private readonly ledger: AckLedger
+  private readonly rotateEveryMs: number
+  private readonly spout: (task: TaskId) => VerdictTarget | undefined
   /** Spout tasks met so far, by task id. */
-  readonly #spouts: (VerdictTarget | undefined)[] = []
+  private readonly spouts: (VerdictTarget | undefined)[] = []
 
   /** `spout` finds the spout task of an id, or the link to it; undefined for an id that is no spout's. */
   constructor(
@@ -30,62 +30,62 @@ export class AckerTask implements AckTarget, Steppable {
     spout: (task: TaskId) => VerdictTarget | undefined,
   ) {
     this.id = id
-    this.#ledger = new AckLedger({ entriesMax })
-    this.#rotateEveryMs = messageTimeoutMs
-    this.#spout = spout
+    this.ledger = new AckLedger({ entriesMax })
+    this.rotateEveryMs = messageTimeoutMs
+    this.spout = spout
     this.wakeAtMs = nowMs + messageTimeoutMs
   }
 
   /** Roots that it follows, and remembers of late acks. */
   get size(): number {
-    return this.#ledger.size
+    return this.ledger.size
   }
 
   init(rootLo: number, rootHi: number, checkLo: number, checkHi: number, spoutTask: TaskId, pendingSlot: number): void {
     this.executed++
-    const verdict = this.#ledger.init(rootLo, rootHi, checkLo, checkHi, spoutTask, pendingSlot)
-    if (verdict !== Verdict.none) this.#tell(verdict, rootLo, rootHi)
+    const verdict = this.ledger.init(rootLo, rootHi, checkLo, checkHi, spoutTask, pendingSlot)
+    if (verdict !== Verdict.none) this.tell(verdict, rootLo, rootHi)
   }
 
   ack(rootLo: number, rootHi: number, checkLo: number, checkHi: number): void {
     this.executed++
-    const verdict = this.#ledger.ack(rootLo, rootHi, checkLo, checkHi)
-    if (verdict !== Verdict.none) this.#tell(verdict, rootLo, rootHi)
+    const verdict = this.ledger.ack(rootLo, rootHi, checkLo, checkHi)
+    if (verdict !== Verdict.none) this.tell(verdict, rootLo, rootHi)
   }
 
   fail(rootLo: number, rootHi: number, reason: number): void {
     this.executed++
-    const verdict = this.#ledger.fail(rootLo, rootHi, reason)
-    if (verdict !== Verdict.none) this.#tell(verdict, rootLo, rootHi)
+    const verdict = this.ledger.fail(rootLo, rootHi, reason)
+    if (verdict !== Verdict.none) this.tell(verdict, rootLo, rootHi)
   }
 
   resetTimeout(rootLo: number, rootHi: number): void {
     this.executed++
-    const verdict = this.#ledger.resetTimeout(rootLo, rootHi)
-    if (verdict !== Verdict.none) this.#tell(verdict, rootLo, rootHi)
+    const verdict = this.ledger.resetTimeout(rootLo, rootHi)
+    if (verdict !== Verdict.none) this.tell(verdict, rootLo, rootHi)
   }
 
   /** Woken once a message timeout: forgets the trees that nobody will ask about any more. */
   step(nowMs: number): boolean {
     if (nowMs >= this.wakeAtMs) {
-      this.#ledger.rotate()
-      this.wakeAtMs = nowMs + this.#rotateEveryMs
+      this.ledger.rotate()
+      this.wakeAtMs = nowMs + this.rotateEveryMs
     }
     return false
   }
 
-  #tell(verdict: Verdict, rootLo: number, rootHi: number): void {
-    const { spoutTask, pendingSlot, reason } = this.#ledger
-    const spout = this.#spouts[spoutTask] ?? this.#meet(spoutTask)
+  private tell(verdict: Verdict, rootLo: number, rootHi: number): void {
+    const { spoutTask, pendingSlot, reason } = this.ledger
+    const spout = this.spouts[spoutTask] ?? this.meet(spoutTask)
     if (spout === undefined) return
     if (verdict === Verdict.refreshed) spout.timeoutReset(pendingSlot, rootLo, rootHi)
     else spout.verdict(pendingSlot, rootLo, rootHi, verdict === Verdict.acked ? 0 : reason)
   }
 
-  #meet(spoutTask: TaskId): VerdictTarget | undefined {
-    const spout = this.#spout(spoutTask)
-    while (this.#spouts.length <= spoutTask) this.#spouts.push(undefined)
-    this.#spouts[spoutTask] = spout
+  private meet(spoutTask: TaskId): VerdictTarget | undefined {
+    const spout = this.spout(spoutTask)
+    while (this.spouts.length <= spoutTask) this.spouts.push(undefined)
+    this.spouts[spoutTask] = spout
     return spout
   }
 }

@@ -20,8 +20,12 @@ export function childOf(anchor: TaskTuple, values: object, lane: Lane, task: Tas
 
 /** The child of this anchor is sent: from now on the anchor's ack tells its edge. */
 export function join(anchor: TaskTuple, child: TaskTuple): void {
+  if (anchor.acker === untracked) return
   // Nobody has taken the child yet, so its check is still its edge.
-  if (anchor.acker !== untracked) addEdge(anchor, child.checkLo, child.checkHi)
+  const { checkLo, checkHi } = child
+  anchor.checkLo ^= checkLo
+  anchor.checkHi ^= checkHi
+  if (anchor.more !== null) addToAll(anchor.more, checkLo, checkHi)
 }
 
 /** Edges of a child of several tuples, two numbers for each anchor. */
@@ -67,18 +71,20 @@ export function childOfAll(
 
 export function joinAll(anchors: readonly TaskTuple[], edges: Edges): void {
   anchors.forEach((anchor, i) => {
-    if (anchor.acker !== untracked) addEdge(anchor, edges[2 * i]!, edges[2 * i + 1]!)
+    if (anchor.acker === untracked) return
+    const lo = edges[2 * i]!
+    const hi = edges[2 * i + 1]!
+    anchor.checkLo ^= lo
+    anchor.checkHi ^= hi
+    if (anchor.more !== null) addToAll(anchor.more, lo, hi)
   })
 }
 
 /** Numbers per root in `TaskTuple.more`. */
 export const rootWidth = 5
 
-function addEdge(anchor: TaskTuple, lo: number, hi: number): void {
-  anchor.checkLo ^= lo
-  anchor.checkHi ^= hi
-  const { more } = anchor
-  if (more === null) return
+/** Adds an edge to the check of every further root. */
+function addToAll(more: number[], lo: number, hi: number): void {
   for (let i = 0; i < more.length; i += rootWidth) {
     more[i + 3]! ^= lo
     more[i + 4]! ^= hi

@@ -13,30 +13,30 @@ import type { Destination, TaskTuple } from './tuple.js'
 export class Inbox implements Destination {
   /** Closed while the inbox is full. */
   readonly gate = new Gate()
-  readonly #waiting = new Ring<TaskTuple>()
-  readonly #limit: number
-  readonly #scheduler: Scheduler
-  readonly #reader: Steppable
+  private readonly waiting = new Ring<TaskTuple>()
+  private readonly limit: number
+  private readonly scheduler: Scheduler
+  private readonly reader: Steppable
 
   constructor(limit: number, scheduler: Scheduler, reader: Steppable) {
-    this.#limit = limit
-    this.#scheduler = scheduler
-    this.#reader = reader
+    this.limit = limit
+    this.scheduler = scheduler
+    this.reader = reader
   }
 
   get size(): number {
-    return this.#waiting.size
+    return this.waiting.size
   }
 
   push(tuple: TaskTuple): void {
-    this.#waiting.push(tuple)
-    if (this.#waiting.size >= this.#limit && !this.gate.isFull) this.gate.close()
-    if (!this.#reader.queued) this.#scheduler.enqueue(this.#reader)
+    this.waiting.push(tuple)
+    if (this.waiting.size >= this.limit && !this.gate.isFull) this.gate.close()
+    if (!this.reader.queued) this.scheduler.enqueue(this.reader)
   }
 
   shift(): TaskTuple | undefined {
-    const tuple = this.#waiting.shift()
-    if (this.gate.isFull && this.#waiting.size <= this.#limit >> 1) this.gate.open()
+    const tuple = this.waiting.shift()
+    if (this.gate.isFull && this.waiting.size <= this.limit >> 1) this.gate.open()
     return tuple
   }
 }

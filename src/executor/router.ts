@@ -9,18 +9,18 @@ import type { Lane, TaskId } from './tuple.js'
 export class Lanes {
   /** In ascending order. */
   readonly targets: readonly TaskId[]
-  readonly #lanes: (Lane | undefined)[]
-  readonly #open: (target: TaskId) => Lane
+  private readonly lanes: (Lane | undefined)[]
+  private readonly open: (target: TaskId) => Lane
 
   constructor(targets: readonly TaskId[], open: (target: TaskId) => Lane) {
     this.targets = targets
-    this.#lanes = new Array<Lane | undefined>(targets.length).fill(undefined)
-    this.#open = open
+    this.lanes = new Array<Lane | undefined>(targets.length).fill(undefined)
+    this.open = open
   }
 
   /** Opened when a tuple first goes there. */
   at(index: number): Lane {
-    return this.#lanes[index] ?? (this.#lanes[index] = this.#open(this.targets[index] as TaskId))
+    return this.lanes[index] ?? (this.lanes[index] = this.open(this.targets[index] as TaskId))
   }
 }
 
@@ -30,21 +30,21 @@ export class Lanes {
  */
 export class Route {
   readonly chooser: Chooser
-  readonly #lanes: Lanes
+  private readonly lanes: Lanes
 
   constructor(chooser: Chooser, lanes: Lanes) {
     this.chooser = chooser
-    this.#lanes = lanes
+    this.lanes = lanes
   }
 
   /** A chooser answers with indexes into it. */
   get targets(): readonly TaskId[] {
-    return this.#lanes.targets
+    return this.lanes.targets
   }
 
   /** The lane to the target at this index. */
   lane(index: number): Lane {
-    return this.#lanes.at(index)
+    return this.lanes.at(index)
   }
 }
 
@@ -60,10 +60,10 @@ export class OutputStream {
   readonly route: Route | null
   /** Some component reads it, though perhaps by a direct grouping only. */
   readonly hasReaders: boolean
-  readonly #routes: readonly Route[]
+  private readonly routes: readonly Route[]
   /** The lanes of direct subscriptions, by task. */
-  readonly #directLanes: ReadonlyMap<TaskId, () => Lane>
-  readonly #guard: ((values: object) => void) | null
+  private readonly directLanes: ReadonlyMap<TaskId, () => Lane>
+  private readonly guard: ((values: object) => void) | null
 
   constructor(
     readonly component: string,
@@ -78,26 +78,28 @@ export class OutputStream {
     this.one = isSimple && only.chooser.kind === 'one' ? only.chooser.one : null
     this.route = isSimple ? only : null
     this.hasReaders = routes.length > 0
-    this.#routes = routes
-    this.#directLanes = new Map(
+    this.routes = routes
+    this.directLanes = new Map(
       routes.flatMap((route) =>
         route.chooser.kind === 'direct'
           ? route.targets.map((target, index) => [target, () => route.lane(index)] as const)
           : [],
       ),
     )
-    this.#guard = guard
+    this.guard = guard
   }
 
   /** Refuses what is no values object, Storm's lists of values among it; then what freezing or validating asks for. */
   check(values: object): void {
-    if (typeof values !== 'object' || values === null || Array.isArray(values)) {
-      throw new StormError(
-        'BAD_VALUES',
-        `Component '${this.component}' emitted ${describeValue(values)} on its stream '${this.id}'; values are an object with the stream's fields.`,
-      )
-    }
-    if (this.#guard !== null) this.#guard(values)
+    if (typeof values !== 'object' || values === null || Array.isArray(values)) this.refuse(values)
+    if (this.guard !== null) this.guard(values)
+  }
+
+  private refuse(values: unknown): never {
+    throw new StormError(
+      'BAD_VALUES',
+      `Component '${this.component}' emitted ${describeValue(values)} on its stream '${this.id}'; values are an object with the stream's fields.`,
+    )
   }
 
   /** Appends the lanes that a plain emit takes to `lanes`. Everything that can be refused is refused here, before anything is sent. */
@@ -108,7 +110,7 @@ export class OutputStream {
         `Stream '${this.id}' of component '${this.component}' is direct: name the task with emitDirect.`,
       )
     }
-    for (const route of this.#routes) {
+    for (const route of this.routes) {
       const { chooser } = route
       switch (chooser.kind) {
         case 'one':
@@ -134,9 +136,9 @@ export class OutputStream {
         `Stream '${this.id}' of component '${this.component}' is not direct: emitDirect to task ${task} needs stream(…, { direct: true }).`,
       )
     }
-    const lane = this.#directLanes.get(task)
+    const lane = this.directLanes.get(task)
     if (lane === undefined) {
-      const known = [...this.#directLanes.keys()]
+      const known = [...this.directLanes.keys()]
       throw new StormError(
         'UNKNOWN_TASK',
         `Task ${describeValue(task)} does not read stream '${this.id}' of component '${this.component}'; ${known.length === 0 ? 'nobody does' : `tasks ${known.join(', ')} do`}.`,
@@ -151,48 +153,48 @@ const noStreams: ReadonlyMap<string, OutputStream> = new Map()
 /** All output streams of one task. Nothing leaves on them before `open` and after `close`. */
 export class Router {
   readonly streams: ReadonlyMap<string, OutputStream>
-  readonly #component: string
-  readonly #task: TaskId
+  private readonly component: string
+  private readonly task: TaskId
   // While it is closed there are no streams, so that whether it is costs no emit anything.
-  #openStreams = noStreams
-  #default: OutputStream | undefined
+  private openStreams = noStreams
+  private defaultStream: OutputStream | undefined
 
   constructor(component: string, task: TaskId, streams: ReadonlyMap<string, OutputStream>) {
-    this.#component = component
-    this.#task = task
+    this.component = component
+    this.task = task
     this.streams = streams
   }
 
   open(): void {
-    this.#openStreams = this.streams
-    this.#default = this.streams.get('default')
+    this.openStreams = this.streams
+    this.defaultStream = this.streams.get('default')
   }
 
   close(): void {
-    this.#openStreams = noStreams
-    this.#default = undefined
+    this.openStreams = noStreams
+    this.defaultStream = undefined
   }
 
   /** The stream that `emit` uses. */
   get default(): OutputStream {
-    return this.#default ?? this.stream('default')
+    return this.defaultStream ?? this.stream('default')
   }
 
   stream(id: string): OutputStream {
-    return this.#openStreams.get(id) ?? this.#refuse(id)
+    return this.openStreams.get(id) ?? this.refuse(id)
   }
 
-  #refuse(id: string): never {
-    if (this.#openStreams !== this.streams) {
+  private refuse(id: string): never {
+    if (this.openStreams !== this.streams) {
       throw new StormError(
         'TASK_CLOSED',
-        `Task ${this.#task} of component '${this.#component}' emitted before it was ready or after its end.`,
+        `Task ${this.task} of component '${this.component}' emitted before it was ready or after its end.`,
       )
     }
     const known = [...this.streams.keys()]
     throw new StormError(
       'UNKNOWN_STREAM',
-      `Component '${this.#component}' has no stream ${describeValue(id)}; it declares ${listed(known)}.${typeof id === 'string' ? didYouMean(id, known) : ''}`,
+      `Component '${this.component}' has no stream ${describeValue(id)}; it declares ${listed(known)}.${typeof id === 'string' ? didYouMean(id, known) : ''}`,
     )
   }
 }

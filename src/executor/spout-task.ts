@@ -51,235 +51,235 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   blockedBy = 0
   /** Verdicts on trees that had timed out before. */
   lateVerdicts = 0
-  readonly #parts: SpoutTaskParts
-  readonly #spout: Spout
-  readonly #pending: SpoutPending<unknown>
+  private readonly parts: SpoutTaskParts
+  private readonly spout: Spout
+  private readonly pending: SpoutPending<unknown>
   /** Slot, root (two halves), reason: in the order in which the ackers decided. */
-  readonly #verdicts = new IntRing(4)
-  #isActive = false
-  #isClosed = false
-  #isExhausted = false
+  private readonly verdicts = new IntRing(4)
+  private isActive = false
+  private isClosed = false
+  private isExhausted = false
   /** When the open promise of `nextTuple` was returned; undefined: no call is open. */
-  #callingSinceMs: number | undefined
+  private callingSinceMs: number | undefined
   /** Called when the open call is over; set when the task is closed. */
-  #atRest = () => {}
-  #hasStalled = false
-  #hasFailed = false
-  #hasLostAcker = false
-  #idleCalls = 0
-  #throwsInRow = 0
+  private atRest = () => {}
+  private hasStalled = false
+  private hasFailed = false
+  private hasLostAcker = false
+  private idleCalls = 0
+  private throwsInRow = 0
   /** When `nextTuple` is called again after it did nothing, or threw. */
-  #pollAtMs = 0
+  private pollAtMs = 0
 
   constructor(parts: SpoutTaskParts) {
-    this.#parts = parts
+    this.parts = parts
     this.id = parts.id
     this.component = parts.component
     this.router = parts.router
-    this.#spout = parts.spout
-    this.#pending = new SpoutPending(parts.messageTimeoutMs)
-    this.collector = new TaskSpoutCollector({ ...parts, task: parts.id, pending: this.#pending })
+    this.spout = parts.spout
+    this.pending = new SpoutPending(parts.messageTimeoutMs)
+    this.collector = new TaskSpoutCollector({ ...parts, task: parts.id, pending: this.pending })
     this.router.open()
     this.collector.wake = () => this.wake()
     this.collector.emittedBetween = () => parts.scheduler.enqueue(this)
   }
 
   get pendingCount(): number {
-    return this.#pending.size
+    return this.pending.size
   }
 
   /** Nothing to emit, and everything emitted is decided and told. */
   get isSettled(): boolean {
     return (
-      this.#isExhausted &&
-      this.#callingSinceMs === undefined &&
-      this.#pending.size === 0 &&
-      this.#verdicts.size === 0 &&
+      this.isExhausted &&
+      this.callingSinceMs === undefined &&
+      this.pending.size === 0 &&
+      this.verdicts.size === 0 &&
       this.collector.doneIds.size === 0
     )
   }
 
   activate(): void {
-    if (this.#isActive) return
-    this.#isActive = true
-    this.#guarded('activate', () => this.#spout.activate?.())
+    if (this.isActive) return
+    this.isActive = true
+    this.guarded('activate', () => this.spout.activate?.())
     this.wake()
   }
 
   deactivate(): void {
-    if (!this.#isActive) return
-    this.#isActive = false
-    this.#guarded('deactivate', () => this.#spout.deactivate?.())
+    if (!this.isActive) return
+    this.isActive = false
+    this.guarded('deactivate', () => this.spout.deactivate?.())
   }
 
   /** Has the spout asked again although it was exhausted or waits: something came from outside. */
   wake(): void {
-    this.#isExhausted = false
+    this.isExhausted = false
     this.collector.saysExhausted = false
-    this.#idleCalls = 0
-    if (this.#throwsInRow === 0) this.#pollAtMs = 0
-    this.#parts.scheduler.enqueue(this)
+    this.idleCalls = 0
+    if (this.throwsInRow === 0) this.pollAtMs = 0
+    this.parts.scheduler.enqueue(this)
   }
 
   /** The end: what is still pending is told as failed, and nothing can be emitted any more. */
   close(): void {
-    this.#isActive = false
-    this.#deliverVerdicts()
-    this.#isClosed = true
+    this.isActive = false
+    this.deliverVerdicts()
+    this.isClosed = true
     this.router.close()
     this.isWaiting = false
     this.wakeAtMs = Infinity
-    while (this.#pending.takeAny()) this.#failed(killed)
+    while (this.pending.takeAny()) this.failed(killed)
   }
 
   /** Resolves when no call of `nextTuple` is open; undefined: none is. */
   rest(): Promise<void> | undefined {
-    return this.#callingSinceMs === undefined ? undefined : new Promise((resolve) => (this.#atRest = resolve))
+    return this.callingSinceMs === undefined ? undefined : new Promise((resolve) => (this.atRest = resolve))
   }
 
   unblocked(): void {
-    if (!this.queued) this.#parts.scheduler.enqueue(this)
+    if (!this.queued) this.parts.scheduler.enqueue(this)
   }
 
   verdict(pendingSlot: number, rootLo: number, rootHi: number, reason: number): void {
-    const at = this.#verdicts.push()
-    const { cells } = this.#verdicts
+    const at = this.verdicts.push()
+    const { cells } = this.verdicts
     cells[at] = pendingSlot
     cells[at + 1] = rootLo
     cells[at + 2] = rootHi
     cells[at + 3] = reason
-    if (!this.queued) this.#parts.scheduler.enqueue(this)
+    if (!this.queued) this.parts.scheduler.enqueue(this)
   }
 
   /** The acker of its trees is gone, with all that it knew of them: they cannot be acked any more. */
   ackerLost(): void {
-    this.#hasLostAcker = true
-    if (!this.queued) this.#parts.scheduler.enqueue(this)
+    this.hasLostAcker = true
+    if (!this.queued) this.parts.scheduler.enqueue(this)
   }
 
   timeoutReset(pendingSlot: number, rootLo: number, rootHi: number): void {
     // What it is to be woken for has changed, so it is stepped, which finds that out.
-    if (this.#pending.resetTimeout(pendingSlot, rootLo, rootHi)) this.#parts.scheduler.enqueue(this)
+    if (this.pending.resetTimeout(pendingSlot, rootLo, rootHi)) this.parts.scheduler.enqueue(this)
   }
 
   step(nowMs: number): boolean {
     const { emits } = this.collector
     this.collector.isStepped = true
-    const hasMore = this.#step(nowMs)
+    const hasMore = this.advance(nowMs)
     this.collector.isStepped = false
-    if (this.collector.emits !== emits) this.#parts.scheduler.hasFound = true
-    this.isWaiting = !hasMore && this.#throwsInRow === 0 && this.#mayCall()
-    this.wakeAtMs = hasMore ? Infinity : this.#nextWakeMs()
+    if (this.collector.emits !== emits) this.parts.scheduler.hasFound = true
+    this.isWaiting = !hasMore && this.throwsInRow === 0 && this.mayCall()
+    this.wakeAtMs = hasMore ? Infinity : this.nextWakeMs()
     return hasMore
   }
 
-  #step(nowMs: number): boolean {
-    this.#deliverVerdicts()
-    if (this.collector.doneIds.size > 0) this.#deliverDone()
-    if (this.#hasLostAcker) this.#failPending()
-    if (this.#pending.size > 0) {
-      this.#pending.advance(nowMs)
-      while (this.#pending.expire(nowMs)) this.#failed(timedOut)
+  private advance(nowMs: number): boolean {
+    this.deliverVerdicts()
+    if (this.collector.doneIds.size > 0) this.deliverDone()
+    if (this.hasLostAcker) this.failPending()
+    if (this.pending.size > 0) {
+      this.pending.advance(nowMs)
+      while (this.pending.expire(nowMs)) this.failed(timedOut)
     }
-    this.#warnOfStall(nowMs)
-    return this.#mayCall() && this.#isDue(nowMs) && this.#callNextTuple(nowMs)
+    this.warnOfStall(nowMs)
+    return this.mayCall() && this.isDue(nowMs) && this.callNextTuple(nowMs)
   }
 
   /** Those that are pending now: `fail` may emit others. */
-  #failPending(): void {
-    this.#hasLostAcker = false
-    for (let left = this.#pending.size; left > 0 && this.#pending.takeAny(); left--) this.#failed(ackerGone)
+  private failPending(): void {
+    this.hasLostAcker = false
+    for (let left = this.pending.size; left > 0 && this.pending.takeAny(); left--) this.failed(ackerGone)
   }
 
-  #mayCall(): boolean {
+  private mayCall(): boolean {
     return (
-      this.#isActive &&
-      !this.#isExhausted &&
-      !this.#hasFailed &&
-      this.#callingSinceMs === undefined &&
+      this.isActive &&
+      !this.isExhausted &&
+      !this.hasFailed &&
+      this.callingSinceMs === undefined &&
       this.blockedBy === 0 &&
-      this.#pending.size < this.#parts.maxSpoutPending
+      this.pending.size < this.parts.maxSpoutPending
     )
   }
 
   /** The wait after a call that did nothing may be cut short, the one after a throw not. */
-  #isDue(nowMs: number): boolean {
-    return nowMs >= this.#pollAtMs || (this.#parts.scheduler.isLingering && this.#throwsInRow === 0)
+  private isDue(nowMs: number): boolean {
+    return nowMs >= this.pollAtMs || (this.parts.scheduler.isLingering && this.throwsInRow === 0)
   }
 
   /** Calls `nextTuple` until it has nothing, or may not be called, or has had its share. True: it may be called on. */
-  #callNextTuple(nowMs: number): boolean {
+  private callNextTuple(nowMs: number): boolean {
     const { collector } = this
     for (let calls = this.batch; calls > 0; calls--) {
       const before = collector.emits
       let result: unknown
       try {
-        result = this.#spout.nextTuple(collector)
+        result = this.spout.nextTuple(collector)
       } catch (thrown) {
-        this.#threw(thrown, nowMs)
+        this.threw(thrown, nowMs)
         return false
       }
       if (result !== undefined) {
         const call = promiseIn(result)
         if (call !== undefined) {
-          this.#await(call, nowMs, before)
+          this.await(call, nowMs, before)
           return false
         }
       }
-      this.#throwsInRow = 0
-      if (!this.#afterCall(collector.emits !== before, nowMs)) return false
+      this.throwsInRow = 0
+      if (!this.afterCall(collector.emits !== before, nowMs)) return false
     }
     return true
   }
 
   /** What follows a call that returned: true if the next may follow at once. */
-  #afterCall(hasEmitted: boolean, nowMs: number): boolean {
-    if (this.collector.doneIds.size > 0) this.#deliverDone()
+  private afterCall(hasEmitted: boolean, nowMs: number): boolean {
+    if (this.collector.doneIds.size > 0) this.deliverDone()
     if (this.collector.saysExhausted) {
-      this.#isExhausted = true
+      this.isExhausted = true
       this.collector.saysExhausted = false
     }
-    if (hasEmitted) this.#idleCalls = 0
+    if (hasEmitted) this.idleCalls = 0
     else {
-      this.#pollAtMs = nowMs + idleWaitMs(this.#idleCalls)
+      this.pollAtMs = nowMs + idleWaitMs(this.idleCalls)
       // Asked out of turn it says little about how idle it is.
-      if (!this.#parts.scheduler.isLingering) this.#idleCalls++
+      if (!this.parts.scheduler.isLingering) this.idleCalls++
     }
-    return hasEmitted && this.#mayCall()
+    return hasEmitted && this.mayCall()
   }
 
-  #await(call: Promise<unknown>, nowMs: number, emitsBefore: number): void {
-    this.#callingSinceMs = nowMs
-    this.#hasStalled = false
+  private await(call: Promise<unknown>, nowMs: number, emitsBefore: number): void {
+    this.callingSinceMs = nowMs
+    this.hasStalled = false
     // What a call comes to after the end of its task is nobody's business any more.
     const ended = (tell: () => void) => {
-      this.#callingSinceMs = undefined
-      this.#atRest()
-      if (this.#isClosed) return
-      this.#parts.scheduler.enqueue(this)
+      this.callingSinceMs = undefined
+      this.atRest()
+      if (this.isClosed) return
+      this.parts.scheduler.enqueue(this)
       tell()
     }
     call.then(
       () =>
         ended(() => {
-          this.#throwsInRow = 0
-          this.#afterCall(this.collector.emits !== emitsBefore, this.#parts.scheduler.now())
+          this.throwsInRow = 0
+          this.afterCall(this.collector.emits !== emitsBefore, this.parts.scheduler.now())
         }),
-      (thrown: unknown) => ended(() => this.#threw(thrown, this.#parts.scheduler.now())),
+      (thrown: unknown) => ended(() => this.threw(thrown, this.parts.scheduler.now())),
     )
   }
 
   /** Backs off from a spout that throws, 100 ms doubling to 5 s, and gives it up after ten throws in a row. */
-  #threw(thrown: unknown, nowMs: number): void {
-    const { reports } = this.#parts
-    if (this.collector.doneIds.size > 0) this.#deliverDone()
-    this.#throwsInRow++
-    this.#pollAtMs = nowMs + Math.min(5_000, 50 * 2 ** this.#throwsInRow)
-    if (this.#throwsInRow < throwsMax) {
+  private threw(thrown: unknown, nowMs: number): void {
+    const { reports } = this.parts
+    if (this.collector.doneIds.size > 0) this.deliverDone()
+    this.throwsInRow++
+    this.pollAtMs = nowMs + Math.min(5_000, 50 * 2 ** this.throwsInRow)
+    if (this.throwsInRow < throwsMax) {
       reports.error(this.component, this.id, thrown, `nextTuple of component '${this.component}' threw`)
       return
     }
-    this.#hasFailed = true
+    this.hasFailed = true
     const error = new StormError(
       'SPOUT_FAILED',
       `nextTuple of component '${this.component}', task ${this.id}, threw ${throwsMax} times in a row; the last: ${describeError(thrown).message}`,
@@ -288,8 +288,8 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     reports.fatal(this.component, this.id, error)
   }
 
-  #deliverVerdicts(): void {
-    const verdicts = this.#verdicts
+  private deliverVerdicts(): void {
+    const verdicts = this.verdicts
     while (verdicts.size > 0) {
       const at = verdicts.shift()
       const { cells } = verdicts
@@ -297,82 +297,82 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
       const lo = cells[at + 1] as number
       const hi = cells[at + 2] as number
       const reason = cells[at + 3] as number
-      if (!this.#pending.take(slot, lo, hi)) this.lateVerdicts++
-      else if (reason === 0) this.#acked(this.collector.streamBySlot[slot], this.#sampleOf(slot, lo, hi))
-      else this.#failed(reason, slot, this.#sampleOf(slot, lo, hi))
+      if (!this.pending.take(slot, lo, hi)) this.lateVerdicts++
+      else if (reason === 0) this.acked(this.collector.streamBySlot[slot], this.sampleOf(slot, lo, hi))
+      else this.failed(reason, slot, this.sampleOf(slot, lo, hi))
     }
   }
 
-  #acked(stream: OutputStream | undefined, latencyMs: number | undefined): void {
-    const { id } = this.#pending
+  private acked(stream: OutputStream | undefined, latencyMs: number | undefined): void {
+    const { id } = this.pending
     if (stream !== undefined) stream.acked++
     if (latencyMs !== undefined) this.completeLatency.record(latencyMs)
-    if (this.#spout.ack !== undefined) {
+    if (this.spout.ack !== undefined) {
       try {
-        const result: unknown = this.#spout.ack(id)
-        if (result !== undefined) onRejection(result, (thrown) => this.#callbackThrew('ack', thrown))
+        const result: unknown = this.spout.ack(id)
+        if (result !== undefined) onRejection(result, (thrown) => this.callbackThrew('ack', thrown))
       } catch (thrown) {
-        this.#callbackThrew('ack', thrown)
+        this.callbackThrew('ack', thrown)
       }
     }
-    const { hooks } = this.#parts
+    const { hooks } = this.parts
     if (hooks.any) hooks.spoutAck({ task: this.id, id, completeLatencyMs: latencyMs })
   }
 
-  #failed(reasonIndex: number, slot = this.#pending.slot, latencyMs?: number): void {
-    const { id } = this.#pending
+  private failed(reasonIndex: number, slot = this.pending.slot, latencyMs?: number): void {
+    const { id } = this.pending
     const reason = failReasons[reasonIndex] ?? 'bolt failed'
     const stream = this.collector.streamBySlot[slot]
     if (stream !== undefined) stream.failed++
     if (slot === this.collector.sampleSlot) this.collector.sampleSlot = -1
     // What failed may be emitted again: the spout is asked at once, whatever it said before, even in a call still open.
-    this.#isExhausted = false
+    this.isExhausted = false
     this.collector.saysExhausted = false
-    this.#pollAtMs = this.#throwsInRow === 0 ? 0 : this.#pollAtMs
-    this.#guarded('fail', () => this.#spout.fail?.(id, reason))
-    const { hooks } = this.#parts
+    this.pollAtMs = this.throwsInRow === 0 ? 0 : this.pollAtMs
+    this.guarded('fail', () => this.spout.fail?.(id, reason))
+    const { hooks } = this.parts
     if (hooks.any) hooks.spoutFail({ task: this.id, id, reason, completeLatencyMs: latencyMs })
   }
 
   /** Acks of trees that nobody follows: told when the call that emitted them is over. */
-  #deliverDone(): void {
+  private deliverDone(): void {
     const { doneIds, doneStreams } = this.collector
     for (let stream = doneStreams.shift(); stream !== undefined; stream = doneStreams.shift()) {
       const id = doneIds.shift()
       stream.acked++
-      this.#guarded('ack', () => this.#spout.ack?.(id))
-      if (this.#parts.hooks.any) this.#parts.hooks.spoutAck({ task: this.id, id })
+      this.guarded('ack', () => this.spout.ack?.(id))
+      if (this.parts.hooks.any) this.parts.hooks.spoutAck({ task: this.id, id })
     }
   }
 
   /** The latency of a tree, if it is the one that is measured. */
-  #sampleOf(slot: number, lo: number, hi: number): number | undefined {
+  private sampleOf(slot: number, lo: number, hi: number): number | undefined {
     const { collector } = this
     if (slot !== collector.sampleSlot || lo !== collector.sampleLo || hi !== collector.sampleHi) return undefined
     collector.sampleSlot = -1
-    return this.#parts.scheduler.now() - collector.sampleAtMs
+    return this.parts.scheduler.now() - collector.sampleAtMs
   }
 
   /** A call that nobody waits for. */
-  #guarded(call: string, run: () => unknown): void {
+  private guarded(call: string, run: () => unknown): void {
     try {
-      onRejection(run(), (thrown) => this.#callbackThrew(call, thrown))
+      onRejection(run(), (thrown) => this.callbackThrew(call, thrown))
     } catch (thrown) {
-      this.#callbackThrew(call, thrown)
+      this.callbackThrew(call, thrown)
     }
   }
 
-  #callbackThrew(call: string, thrown: unknown): void {
+  private callbackThrew(call: string, thrown: unknown): void {
     // A spout that emits again what failed tries so at its end too.
-    if (this.#isClosed && thrown instanceof StormError && thrown.code === 'TASK_CLOSED') return
-    this.#parts.reports.error(this.component, this.id, thrown, `${call} of component '${this.component}' threw`)
+    if (this.isClosed && thrown instanceof StormError && thrown.code === 'TASK_CLOSED') return
+    this.parts.reports.error(this.component, this.id, thrown, `${call} of component '${this.component}' threw`)
   }
 
-  #warnOfStall(nowMs: number): void {
-    if (this.#callingSinceMs === undefined || this.#hasStalled || nowMs - this.#callingSinceMs < stalledMs) return
-    this.#hasStalled = true
-    const seconds = Math.round((nowMs - this.#callingSinceMs) / 1_000)
-    this.#parts.reports.warn(
+  private warnOfStall(nowMs: number): void {
+    if (this.callingSinceMs === undefined || this.hasStalled || nowMs - this.callingSinceMs < stalledMs) return
+    this.hasStalled = true
+    const seconds = Math.round((nowMs - this.callingSinceMs) / 1_000)
+    this.parts.reports.warn(
       'stalled',
       this.component,
       this.id,
@@ -380,10 +380,10 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     )
   }
 
-  #nextWakeMs(): number {
-    let wake = this.#pending.nextDueMs()
-    if (this.#callingSinceMs !== undefined && !this.#hasStalled) wake = Math.min(wake, this.#callingSinceMs + stalledMs)
-    if (this.#mayCall()) wake = Math.min(wake, this.#pollAtMs)
+  private nextWakeMs(): number {
+    let wake = this.pending.nextDueMs()
+    if (this.callingSinceMs !== undefined && !this.hasStalled) wake = Math.min(wake, this.callingSinceMs + stalledMs)
+    if (this.mayCall()) wake = Math.min(wake, this.pollAtMs)
     return wake
   }
 }

@@ -49,11 +49,14 @@ export class KeyRoutes {
   }
 }
 
+/** The longest string that is a short key. */
+export const shortMax = 256
+
 /** Long strings would make the cache's memory theirs to decide, and so would bigints, which have any size. */
 export function isShortPrimitive(key: unknown): boolean {
   switch (typeof key) {
     case 'string':
-      return key.length <= 256
+      return key.length <= shortMax
     case 'number':
     case 'boolean':
     case 'undefined':

@@ -33,6 +33,9 @@ export interface SubmitOptions extends Partial<TopologyOptions> {
  * A cluster in this process, for tests, trials and small jobs: it runs topologies on the very engine that a worker does,
  * with virtual workers instead of processes. Emitted values are frozen, so that a bolt that changes its input is caught;
  * `freeze: false` ends that.
+ *
+ * Workers and `storm-ts local` have a setting of V8 that a process of yours has only if it is started so, and that a tuple
+ * costs a quarter less with: `node --max-inlined-bytecode-size-cumulative=3000`.
  */
 export class LocalCluster implements AsyncDisposable {
   readonly #clock: Clock

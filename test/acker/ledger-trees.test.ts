@@ -81,14 +81,14 @@ describe('ledger: changed on purpose: is caught', () => {
   const mutants: (Mutant & { by: fc.Arbitrary<Forest> })[] = [
     {
       name: 'a second init counts',
-      from: 'if (state >>> ownerShift !== 0) return this.#repeated(at, spoutTask, pendingSlot)',
+      from: 'if (state >>> ownerShift !== 0) return this.repeated(at, spoutTask, pendingSlot)',
       to: '',
       by: lossy,
     },
     {
       name: 'acks, fails and resets of unknown roots are dropped',
-      from: 'if (this.#size < this.#entriesMax) return',
-      to: 'if (this.#size < 0) return',
+      from: 'if (this.size < this.entriesMax) return',
+      to: 'if (this.size < 0) return',
       by: lossless,
     },
     {
@@ -120,19 +120,19 @@ describe('ledger: changed on purpose: is caught', () => {
     },
     {
       name: 'an acked entry stays',
-      from: '    this.#remove(at)\n    return acked',
+      from: '    this.remove(at)\n    return acked',
       to: '    return acked',
       by: lossless,
     },
     {
       name: 'a failed entry stays',
-      from: '    this.#remove(at)\n    return failed',
+      from: '    this.remove(at)\n    return failed',
       to: '    return failed',
       by: lossless,
     },
     {
       name: 'gaps are not closed',
-      from: 'if (next === cells.length || cells[next] !== 0) this.#closeGap(at)',
+      from: 'if (next === cells.length || cells[next] !== 0) this.closeGap(at)',
       to: '',
       by: lossless,
     },
