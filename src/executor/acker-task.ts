@@ -10,6 +10,7 @@ import type { TaskId } from './tuple.js'
 export class AckerTask implements AckTarget, Steppable {
   readonly id: TaskId
   queued = false
+  isDeferred = false
   batch = 1
   readonly isWaiting = false
   wakeAtMs: number

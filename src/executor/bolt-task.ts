@@ -53,6 +53,7 @@ export class BoltTask implements Steppable, Source {
   readonly executeLatency = new LatencyRecorder()
   readonly processLatency = new LatencyRecorder()
   queued = false
+  isDeferred = false
   wakeAtMs = Infinity
   batch = stepBatch
   readonly isWaiting = false

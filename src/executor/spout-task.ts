@@ -27,6 +27,8 @@ export interface SpoutTaskParts {
   readonly sampleEvery: number
 }
 
+/** Fewer verdicts are told when those who may bring more of them have been stepped: a step costs as much as some tuples. */
+const verdictsAtOnce = 32
 /** After so many throws of `nextTuple` in a row the spout is given up. */
 const throwsMax = 10
 /** A call of `nextTuple` that has not resolved after this long is worth a warning. */
@@ -45,6 +47,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
   readonly collector: TaskSpoutCollector
   readonly completeLatency = new LatencyRecorder()
   queued = false
+  isDeferred = false
   wakeAtMs = Infinity
   batch = stepBatch
   isWaiting = false
@@ -148,7 +151,9 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     cells[at + 1] = rootLo
     cells[at + 2] = rootHi
     cells[at + 3] = reason
-    if (!this.queued) this.parts.scheduler.enqueue(this)
+    if (this.queued) return
+    if (this.verdicts.size >= verdictsAtOnce) this.parts.scheduler.enqueue(this)
+    else if (!this.isDeferred) this.parts.scheduler.enqueueLater(this)
   }
 
   /** The acker of its trees is gone, with all that it knew of them: they cannot be acked any more. */

@@ -1,12 +1,14 @@
 /**
  * A task as the loop sees it: something that is stepped while it has work, and woken at a time when it has none.
- * `queued` and `wakeAtMs` are the loop's and the task's shared note: the loop clears the first before a step, the task
- * sets the second during one.
+ * `queued`, `isDeferred` and `wakeAtMs` are the loop's and the task's shared note: the loop clears the first two before a
+ * step, the task sets the last during one.
  */
 export interface Steppable {
   readonly id: number
   /** It stands in the loop's queue. */
   queued: boolean
+  /** It is to stand there later. */
+  isDeferred: boolean
   /** When it wants to be stepped although nobody asks for it; Infinity: never. */
   wakeAtMs: number
   /**
@@ -24,6 +26,11 @@ export interface Steppable {
 export interface Scheduler {
   /** Has the task stepped soon; it may stand in the queue already. */
   enqueue(task: Steppable): void
+  /**
+   * The same when those that have work now have been stepped, or at the latest in the next turn: for a task that has
+   * something to do, and will have more of it by then.
+   */
+  enqueueLater(task: Steppable): void
   /** A fresh reading of the clock, in milliseconds. It costs as much as a whole tuple: for samples and slow paths. */
   now(): number
   /** The clock as it was read for the present step: free. */

@@ -7,7 +7,7 @@ const turnMsMax = 1
 /** A step that takes longer is reported. */
 const longStepMs = 2_000
 /** And so many steps at most: on a virtual clock no time passes within a turn. */
-const turnStepsMax = 64
+const turnStepsMax = 1_024
 /** A millisecond of work pays for one of lingering: a loop that is busy for half of its time need never sleep. */
 const lingerMsMax = 0.5
 /** Sleep costs this part of its length: a loop that is busy for less than a third of its time does not linger. */
@@ -40,6 +40,8 @@ export class Loop implements Scheduler {
   onPause: (ms: number) => void = () => {}
   readonly #clock: Clock
   readonly #ready = new Ring<Steppable>()
+  /** They are moved to `#ready` when that is empty, and at the beginning of a turn. */
+  readonly #later = new Ring<Steppable>()
   readonly #tasks: Steppable[] = []
   readonly #idleListeners = new Set<() => void>()
   readonly #turnListeners: (() => void)[] = []
@@ -74,6 +76,13 @@ export class Loop implements Scheduler {
     if (task.queued) return
     task.queued = true
     this.#ready.push(task)
+    if (this.#state === 'asleep') this.#call()
+  }
+
+  enqueueLater(task: Steppable): void {
+    if (task.isDeferred || task.queued) return
+    task.isDeferred = true
+    this.#later.push(task)
     if (this.#state === 'asleep') this.#call()
   }
 
@@ -149,8 +158,10 @@ export class Loop implements Scheduler {
     const askedEarly = this.#wakeDue(startMs)
     let task: Steppable | undefined
     let steps = 0
-    while ((task = ready.shift()) !== undefined) {
+    this.#endDeferral()
+    while ((task = this.#next()) !== undefined) {
       task.queued = false
+      task.isDeferred = false
       this.running = task
       if (this.note !== null) this.note.set(task.id)
       if (task.step(this.turnMs) && !task.queued) {
@@ -175,7 +186,7 @@ export class Loop implements Scheduler {
     }
     if (this.note !== null) this.note.set(0)
     for (const listener of this.#turnListeners) listener()
-    if (ready.size > 0) {
+    if (ready.size + this.#later.size > 0) {
       this.#state = 'called'
       this.#clock.yield(this.#turn)
       return
@@ -184,11 +195,30 @@ export class Loop implements Scheduler {
     for (const listener of this.#idleListeners) listener()
     if (this.#halted()) return
     this.#state = 'asleep'
-    if (ready.size > 0) this.#call()
+    if (ready.size + this.#later.size > 0) this.#call()
     else if (this.isLingering) {
       this.#state = 'called'
       this.#clock.yield(this.#turn)
     } else this.#sleep()
+  }
+
+  #next(): Steppable | undefined {
+    const task = this.#ready.shift()
+    if (task !== undefined || this.#later.size === 0) return task
+    this.#endDeferral()
+    return this.#ready.shift()
+  }
+
+  #endDeferral(): void {
+    let task: Steppable | undefined
+    while ((task = this.#later.shift()) !== undefined) {
+      // Else it has been stepped meanwhile.
+      if (task.isDeferred && !task.queued) {
+        task.queued = true
+        this.#ready.push(task)
+      }
+      task.isDeferred = false
+    }
   }
 
   #endIdle(nowMs: number): void {

@@ -33,6 +33,7 @@ function taskOf(step: (nowMs: number, task: Steppable) => boolean): Steppable {
   const task: Steppable = {
     id: 1,
     queued: false,
+    isDeferred: false,
     wakeAtMs: Infinity,
     batch: stepBatch,
     isWaiting: false,
@@ -93,6 +94,60 @@ describe('loop', () => {
     await clock.advance(0)
     expect(steps).toBeGreaterThan(3)
     expect(task.queued).toBe(true)
+  })
+
+  test('enqueued for later, even twice: is stepped once, when those with work now and what they bring are done', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    const order: string[] = []
+    const patient = taskOf(() => (order.push('patient'), false))
+    const last = taskOf(() => (order.push('last'), false))
+    const first = taskOf(() => {
+      loop.enqueue(last)
+      return order.push('first') < 3
+    })
+    for (let i = 0; i < 3; i++) loop.enqueueLater(patient)
+    await clock.advance(0)
+    expect(order).toEqual(['patient'])
+    order.length = 0
+    const feeder = taskOf(() => {
+      for (let i = 0; i < 3; i++) loop.enqueueLater(patient)
+      loop.enqueue(first)
+      return false
+    })
+    loop.enqueue(feeder)
+    await clock.advance(10)
+    expect(order).toEqual(['first', 'last', 'first', 'last', 'patient'])
+    expect([patient.queued, patient.isDeferred]).toEqual([false, false])
+  })
+
+  test('enqueued for later while others are always busy: is stepped in the next turn', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    let turns = 0
+    loop.onTurnEnd(() => turns++)
+    let stepped: number | undefined
+    const patient = taskOf(() => ((stepped ??= turns), false))
+    const busy = taskOf(() => (loop.enqueueLater(patient), true))
+    loop.enqueue(busy)
+    await clock.advance(100)
+    expect(stepped).toBe(1)
+  })
+
+  test('enqueued for later, then at once: is stepped once', async () => {
+    const clock = new BusyClock()
+    const loop = new Loop(clock)
+    let steps = 0
+    const patient = taskOf(() => (steps++, false))
+    const feeder = taskOf(() => {
+      loop.enqueueLater(patient)
+      loop.enqueue(patient)
+      loop.enqueueLater(patient)
+      return false
+    })
+    loop.enqueue(feeder)
+    await clock.advance(10)
+    expect(steps).toBe(1)
   })
 
   test('always busy: yields, so that time and others go on', async () => {
