@@ -18,6 +18,8 @@ export interface KeptTuplesParts {
  * as there were.
  */
 export class KeptTuples {
+  /** Surely there is none. Looked at with each ack, so it is no getter. */
+  isEmpty = true
   /** Since when, by tuple, oldest first: as many as there are open calls. */
   readonly #open = new Map<TaskTuple, number>()
   /** Those left over, oldest first, decided ones among them; and since when, in whole ms, which take no memory of their own. */
@@ -31,11 +33,6 @@ export class KeptTuples {
     this.#parts = parts
   }
 
-  /** Surely there is none. */
-  get isEmpty(): boolean {
-    return this.#left.size === 0 && this.#open.size === 0
-  }
-
   /** How many there are; looks at each. */
   get size(): number {
     this.#tidy()
@@ -44,6 +41,7 @@ export class KeptTuples {
 
   opened(tuple: TaskTuple, nowMs: number): void {
     this.#open.set(tuple, nowMs)
+    this.isEmpty = false
   }
 
   left(tuple: TaskTuple, nowMs: number): void {
@@ -51,6 +49,7 @@ export class KeptTuples {
     if (this.#left.size >= this.#tidyAt) this.#tidy()
     this.#left.push(tuple)
     this.#leftSinceMs.push(Math.floor(nowMs))
+    this.isEmpty = false
   }
 
   /** Its call is over; `isLeft`: and left it undecided. */
@@ -58,6 +57,7 @@ export class KeptTuples {
     const sinceMs = this.#open.get(tuple)
     this.#open.delete(tuple)
     if (isLeft && sinceMs !== undefined) this.left(tuple, sinceMs)
+    this.#count()
   }
 
   /** Lets go of the oldest that are acked or failed: to be called when one is. */
@@ -93,6 +93,11 @@ export class KeptTuples {
   #drop(): void {
     this.#left.shift()
     this.#leftSinceMs.shift()
+    this.#count()
+  }
+
+  #count(): void {
+    this.isEmpty = this.#left.size === 0 && this.#open.size === 0
   }
 
   /** Drops those too that are decided in the midst of others. */
@@ -105,6 +110,7 @@ export class KeptTuples {
       this.#leftSinceMs.push(sinceMs)
     }
     this.#tidyAt = Math.max(tidyMin, 2 * this.#left.size)
+    this.#count()
   }
 
   #warn(tuple: TaskTuple, ageMs: number): void {
