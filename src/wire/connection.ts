@@ -62,7 +62,7 @@ export class Connection implements CarrierEvents {
     return this.#carrier.bufferedBytes
   }
 
-  send(type: FrameType, sequence: number, body?: Body): Uint8Array {
+  send(type: FrameType, sequence: number, body?: Body): Uint8Array<ArrayBuffer> {
     const frame = this.#tools.frames.write(type, this.#origin, sequence, body)
     if (!this.#isOver) this.#carrier.send(frame)
     return frame
@@ -74,7 +74,7 @@ export class Connection implements CarrierEvents {
   }
 
   /** Sends a frame of an earlier connection again, as one of this. Returns it. */
-  sendAgain(frame: Uint8Array, sequence: number): Uint8Array {
+  sendAgain(frame: Uint8Array, sequence: number): Uint8Array<ArrayBuffer> {
     const readdressed = this.#tools.frames.readdress(frame, this.#origin, sequence)
     if (!this.#isOver) this.#carrier.send(readdressed)
     return readdressed

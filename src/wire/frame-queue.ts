@@ -5,7 +5,7 @@ export interface KeptFrame {
   readonly type: FrameType
   /** 0 while it is not sent. */
   readonly sequence: number
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
   /** When it was sent last, or put in. */
   readonly atMs: number
 }

@@ -1,5 +1,6 @@
 import { assert } from '../stdx/assert.js'
 import { Arena } from './arena.js'
+import { FrameMemory } from './frame-memory.js'
 import { crc32c, type Crc32c } from './crc32c.js'
 
 /**
@@ -99,13 +100,14 @@ export class Frames implements FrameOrigin {
   end = bodyAt
   readonly #out = new Arena(65_536)
   readonly #crc32c: Crc32c
+  readonly #memory = new FrameMemory()
 
   constructor(checksum: Crc32c = crc32c) {
     this.#crc32c = checksum
   }
 
-  /** The frame, in memory of its own. A body longer than `bodyBytesMax` is a bug of the caller. */
-  write(type: FrameType, origin: FrameOrigin, sequence: number, body: Body = nothing): Uint8Array {
+  /** The frame, in memory of its own until that is freed. A body longer than `bodyBytesMax` is a bug of the caller. */
+  write(type: FrameType, origin: FrameOrigin, sequence: number, body: Body = nothing): Uint8Array<ArrayBuffer> {
     const out = this.#out
     out.ensure(bodyAt + body.byteLength)
     const end = body.write(out, bodyAt)
@@ -124,11 +126,18 @@ export class Frames implements FrameOrigin {
     view.setUint32(frameAt + 36, Math.floor(sequence / 0x1_0000_0000), true)
     view.setUint32(frameAt + 40, end - bodyAt, true)
     view.setInt32(frameAt + 4, this.#crc32c(out, frameAt + 8, end), true)
-    return out.bytes.slice(frameAt, end)
+    const frame = this.#memory.take(end - frameAt)
+    frame.set(out.bytes.subarray(frameAt, end))
+    return frame
+  }
+
+  /** Takes back the memory of a frame that was written here and that nobody reads any more. Need not be called. */
+  free(frame: Uint8Array<ArrayBuffer>): void {
+    this.#memory.free(frame)
   }
 
   /** The same frame as one of another connection. */
-  readdress(frame: Uint8Array, origin: FrameOrigin, sequence: number): Uint8Array {
+  readdress(frame: Uint8Array, origin: FrameOrigin, sequence: number): Uint8Array<ArrayBuffer> {
     return this.write(frame[9] as FrameType, origin, sequence, new Bytes(frame.subarray(headerBytes)))
   }
 

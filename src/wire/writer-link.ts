@@ -176,7 +176,7 @@ export class WriterLink {
     return this.#tuples.size === 0 && connection.bufferedBytes < this.#limits.aheadBytesMax
   }
 
-  #keep(type: FrameType, sequence: number, bytes: Uint8Array): void {
+  #keep(type: FrameType, sequence: number, bytes: Uint8Array<ArrayBuffer>): void {
     this.#unconfirmed.push({ type, sequence, bytes, atMs: this.#tools.clock.now() })
     if (this.#unconfirmed.bytes > this.#limits.unconfirmedBytesMax) this.#giveUpOnSlow()
   }
@@ -233,6 +233,8 @@ export class WriterLink {
     let first = this.#unconfirmed.first
     while (first !== undefined && first.sequence <= sequence) {
       this.#unconfirmed.shift()
+      // It has arrived, so nobody is still sending it: what is sent again has new memory.
+      this.#tools.frames.free(first.bytes)
       first = this.#unconfirmed.first
     }
     this.#checkCongestion()
@@ -248,6 +250,7 @@ export class WriterLink {
         const { type, bytes } = queue.shift() as KeptFrame
         const sequence = ++this.#sent
         this.#keep(type, sequence, connection.sendAgain(bytes, sequence))
+        this.#tools.frames.free(bytes)
         if (connection !== this.#connection) return
       }
     }

@@ -10,6 +10,8 @@ import { key, numbered, numberIn, SendCredit, World, worker } from './simulated.
 
 const creditLimit = 8
 const seeds = 120
+/** One in twenty has so many; the rest are small. From 2,048 on their memory is used again. */
+const frameBytes = [300_000, 3_000, 3_000, 3_000, 30_000]
 
 /** What each seed has seen, summed up: a rig in which nothing happens proves nothing. */
 const seen = { resumed: 0, beginnings: 0, lost: 0, restarts: 0, outOfCredit: 0, arrived: 0, stale: 0 }
@@ -184,7 +186,7 @@ class Scene {
     } else if (chance < 45) world.clock.sleep(rng.below(9_000))
     else if (chance < 50) world.clock.run(rng.below(9_000))
     else if (chance < 60) world.delayMsMax = rng.below(100)
-    else if (chance < 400) this.writer.sendTuple(rng.below(20) === 0 ? 300_000 : 4)
+    else if (chance < 400) this.writer.sendTuple(frameBytes[rng.below(20)] ?? 4)
     else if (chance < 600) this.writer.sendAck()
     else if (chance < 850) this.reader.consume()
     else world.clock.run(rng.below(30))
