@@ -82,7 +82,7 @@ const nodeShells: readonly string[] = [
   'src/nimbus/secrets.ts',
   'src/nimbus/server.ts',
   'src/nimbus/tokens.ts',
-  'src/stdx/inline-more.ts',
+  'src/stdx/tune-v8.ts',
   'src/stdx/rotating-file.ts',
   'src/supervisor/artefact-cache.ts',
   'src/supervisor/data-folder.ts',

@@ -6,9 +6,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(`storm-ts: Node 20.19 or newer is needed, and this is ${process.versions.node}.\n`)
   process.exit(78)
 }
-const { inlineMore } = await import('../stdx/inline-more.js')
+const { tuneV8 } = await import('../stdx/tune-v8.js')
 // For `storm-ts local`.
-inlineMore()
+tuneV8()
 const { nodeTerminal } = await import('./node-terminal.js')
 const { run } = await import('./program.js')
 const exitCode = await run(process.argv.slice(2), nodeTerminal())

@@ -34,8 +34,8 @@ export interface SubmitOptions extends Partial<TopologyOptions> {
  * with virtual workers instead of processes. Emitted values are frozen, so that a bolt that changes its input is caught;
  * `freeze: false` ends that.
  *
- * Workers and `storm-ts local` have a setting of V8 that a process of yours has only if it is started so, and that a tuple
- * costs a quarter less with: `node --max-inlined-bytecode-size-cumulative=3000`.
+ * Workers and `storm-ts local` have settings of V8 that make a tuple cheaper, and that a process of yours has only if it
+ * is started so: `node --max-inlined-bytecode-size-cumulative=3000 --no-parallel-scavenge`.
  */
 export class LocalCluster implements AsyncDisposable {
   readonly #clock: Clock

@@ -10,7 +10,7 @@ import { loadKeyHash } from '../grouping/hash.js'
 import { describeError } from '../stdx/describe-error.js'
 import { cryptoRng } from '../stdx/entropy.js'
 import { hostAndPort } from '../stdx/host-and-port.js'
-import { inlineMore } from '../stdx/inline-more.js'
+import { tuneV8 } from '../stdx/tune-v8.js'
 import { systemClock } from '../stdx/system-clock.js'
 import { specOf } from '../topology/topology.js'
 import { nodeCrc32c } from '../wire/node-crc32c.js'
@@ -31,7 +31,7 @@ const farewellMs = 300
 const exitOfFailure = 1
 const exitOfCrash = 70
 
-inlineMore()
+tuneV8()
 const launchPath = process.argv[2] as string
 const launch = JSON.parse(readFileSync(launchPath, 'utf8')) as WorkerLaunch
 const { topology, slot, since, incarnation } = launch
