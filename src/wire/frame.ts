@@ -1,7 +1,7 @@
 import { assert } from '../stdx/assert.js'
 import { Arena } from './arena.js'
-import { FrameMemory } from './frame-memory.js'
 import { crc32c, type Crc32c } from './crc32c.js'
+import { FrameMemory } from './frame-memory.js'
 
 /**
  * A frame is one message of a link: a header of 44 bytes and a body. Everything is lowest byte first.
