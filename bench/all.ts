@@ -17,7 +17,7 @@ interface AllOptions extends Times {
 
 /** Warm-up that a JVM needs, and ours in the same pair. */
 const peerWarmup = ['--warmup', '20']
-/** Of T8 at ten tuples a second: one in a hundred is to be more than the latest of all, and the system counts CPU by 10 ms. */
+/** Of T8 at ten tuples a second: so long that p99 is not the latest tuple, and that steps of 10 ms, by which the system counts CPU, are small beside it. */
 const slowSeconds = 30
 /** The ends of each slope, and its base. */
 const ends: Readonly<Partial<Record<AxisName, readonly number[]>>> = {

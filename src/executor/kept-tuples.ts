@@ -57,7 +57,7 @@ export class KeptTuples {
     const sinceMs = this.#open.get(tuple)
     this.#open.delete(tuple)
     if (isLeft && sinceMs !== undefined) this.left(tuple, sinceMs)
-    this.#count()
+    this.#settleEmpty()
   }
 
   /** Lets go of the oldest that are acked or failed: to be called when one is. */
@@ -93,10 +93,10 @@ export class KeptTuples {
   #drop(): void {
     this.#left.shift()
     this.#leftSinceMs.shift()
-    this.#count()
+    this.#settleEmpty()
   }
 
-  #count(): void {
+  #settleEmpty(): void {
     this.isEmpty = this.#left.size === 0 && this.#open.size === 0
   }
 
@@ -110,7 +110,7 @@ export class KeptTuples {
       this.#leftSinceMs.push(sinceMs)
     }
     this.#tidyAt = Math.max(tidyMin, 2 * this.#left.size)
-    this.#count()
+    this.#settleEmpty()
   }
 
   #warn(tuple: TaskTuple, ageMs: number): void {
