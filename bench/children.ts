@@ -8,10 +8,13 @@ export type RunChild = (args: readonly string[]) => Promise<readonly Line[]>
 /** A run that has no figure: its work was wrong, or it ended with an error. */
 export class WrongRun extends Error {}
 
+/** What Node is told at the start of each run, as workers are (src/stdx/tune-v8.ts); the rest `main.ts` sets by itself. */
+export const nodeArguments: readonly string[] = ['--min-semi-space-size=16']
+
 /** This very benchmark, from the same build. */
 export const runOurs: RunChild = (args) => {
   const main = fileURLToPath(new URL('main.js', import.meta.url))
-  return linesOf(process.execPath, [main, ...args, '--json'])
+  return linesOf(process.execPath, [...nodeArguments, main, ...args, '--json'])
 }
 
 /** Lines of a program that prints one for each window. Throws WrongRun. */
@@ -29,7 +32,7 @@ export async function linesOf(command: string, args: readonly string[], cwd?: st
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Line)
-  const shown = [command.split('/').at(-1), ...args.slice(0, 12)].join(' ')
+  const shown = [command.split('/').at(-1), ...args.slice(0, 13)].join(' ')
   const wrong = lines.find(({ check, failed }) => check !== 'ok' || failed > 0)
   if (wrong !== undefined) throw new WrongRun(`${shown}: ${wrong.check}, ${wrong.failed} failed`)
   if (code !== 0 || lines.length === 0)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Command } from 'commander'
 import { canaryMs } from './canary.js'
-import { linesOf } from './children.js'
+import { linesOf, nodeArguments } from './children.js'
 import { number, parse, UsageError, whole } from './options.js'
 import type { Output } from './output.js'
 import { canaryText, costOf, pairUp, ratioText } from './pairs.js'
@@ -71,7 +71,7 @@ async function pairAll(
     const { acks, workers } = options
     const run = ['--topology', topology, '--acks', acks, '--workers', workers, ...timeArgs(options), '--json']
     const runIn = (build: string) => () =>
-      linesOf(process.execPath, [join(build, 'build/bench/main.js'), ...run], build)
+      linesOf(process.execPath, [...nodeArguments, join(build, 'build/bench/main.js'), ...run], build)
     const paired = await pairUp({ a: runIn(buildA), b: runIn(buildB) }, options.pairs, canaryMs, (ratio, number) =>
       output.note(`${topology} pair ${number} of ${options.pairs}: ${ratio.toPrecision(3)}`),
     )

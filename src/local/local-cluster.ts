@@ -35,7 +35,8 @@ export interface SubmitOptions extends Partial<TopologyOptions> {
  * `freeze: false` ends that.
  *
  * Workers and `storm-ts local` have settings of V8 that make a tuple cheaper, and that a process of yours has only if it
- * is started so: `node --max-inlined-bytecode-size-cumulative=3000 --no-parallel-scavenge`.
+ * is started so: `node --max-inlined-bytecode-size-cumulative=3000 --no-parallel-scavenge --heap-growing-percent=60
+ * --min-semi-space-size=16`.
  */
 export class LocalCluster implements AsyncDisposable {
   readonly #clock: Clock

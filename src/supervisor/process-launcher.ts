@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { StormError } from '../errors.js'
+import { v8Arguments } from '../stdx/tune-v8.js'
 import type { FoundProcess, WorkerEnd, WorkerLauncher, WorkerOrder } from './launcher.js'
 import { isRunning, leftOf, markOf, rssBytesOf } from './process-table.js'
 import type { ProcessMark } from './slots.js'
@@ -41,7 +42,7 @@ export class ProcessLauncher implements WorkerLauncher {
     onEnd: (end: WorkerEnd) => void,
   ): Promise<ProcessMark> {
     const { file, from } = openOutput(outputPath)
-    const args = [`--max-old-space-size=${memoryMb}`, '--enable-source-maps', this.#entry, launchPath]
+    const args = [`--max-old-space-size=${memoryMb}`, ...v8Arguments, '--enable-source-maps', this.#entry, launchPath]
     const env = Object.fromEntries(
       environment.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])),
     )

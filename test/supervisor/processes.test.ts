@@ -25,7 +25,7 @@ describe('processes', () => {
     const { env, execArgv } = readJson(join(slotOf(folder, port), 'data', 'environment.json'))
     expect(JSON.stringify(env)).not.toContain('secret')
     expect(env).not.toHaveProperty('NODE_OPTIONS')
-    expect(execArgv).toEqual(['--max-old-space-size=64', '--enable-source-maps'])
+    expect(execArgv).toEqual(['--max-old-space-size=64', '--min-semi-space-size=16', '--enable-source-maps'])
 
     process.kill(first?.pid as number, 'SIGKILL')
     await until('it runs again', () => nimbus.isWorker('running', 1))
