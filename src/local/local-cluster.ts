@@ -34,9 +34,9 @@ export interface SubmitOptions extends Partial<TopologyOptions> {
  * with virtual workers instead of processes. Emitted values are frozen, so that a bolt that changes its input is caught;
  * `freeze: false` ends that.
  *
- * Workers and `storm-ts local` have settings of V8 that make a tuple cheaper, and that a process of yours has only if it
- * is started so: `node --max-inlined-bytecode-size-cumulative=3000 --no-parallel-scavenge --heap-growing-percent=60
- * --min-semi-space-size=16`.
+ * Workers and, but for the last, `storm-ts local` have settings of V8 that make a tuple cheaper or its memory smaller, and
+ * that a process of yours has only if it is started so: `node --max-inlined-bytecode-size-cumulative=3000
+ * --no-parallel-scavenge --heap-growing-percent=60 --min-semi-space-size=16`.
  */
 export class LocalCluster implements AsyncDisposable {
   readonly #clock: Clock
