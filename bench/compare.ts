@@ -30,12 +30,13 @@ interface CompareOptions extends Times {
 
 /**
  * `compare REV REV`: builds both in folders of their own, each with the benchmark of this tree, and runs them in turn. The
- * exit code is 1 for a wrong run and for a ratio above `--fail-above`. Throws UsageError, WrongRun.
+ * ratio is what the first costs over the second; the exit code is 1 for a wrong run and for a ratio above `--fail-above`.
+ * Throws UsageError, WrongRun.
  */
 export async function compare(args: readonly string[], output: Output): Promise<number> {
   const command = withTimes(new Command('compare'))
     .description('Pairs two revisions, A B B A …; . is the working tree as it is.')
-    .argument('<a>', 'revision')
+    .argument('<a>', 'revision, the newer one if costs are to be guarded')
     .argument('<b>', 'revision that it is held against')
     .option('--pairs <N>', 'how many', whole('--pairs', 1, 1_000), 7)
     .option('--topology <names>', 'one or more, with commas', 'T1,T3')
