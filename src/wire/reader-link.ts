@@ -4,17 +4,19 @@ import { LinkEnd, type Dial } from './carrier.js'
 import type { Connection, LinkTools } from './connection.js'
 import { Grants } from './credits.js'
 import { dialLink } from './dialer.js'
-import { FrameType } from './frame.js'
+import { FrameType, type Body } from './frame.js'
 import type { GoOn, LinkIdentity, PeerVerdict, Secrets } from './handshake.js'
 import type { DataFrameType } from './writer-link.js'
 
 const firstWaitMs = 100
 const longestWaitMs = 5_000
 
-/** Confirmed at once after so many frames or bytes; else soon, or with whatever else is sent. */
+/**
+ * Confirmed at once after so many frames or bytes; else with whatever else is sent, which is a heartbeat at the latest: a
+ * timer for what comes one by one would wake both processes twice for each.
+ */
 const confirmFrames = 64
 const confirmBytes = 262_144
-const confirmMs = 50
 
 export interface ReaderOptions {
   readonly tools: LinkTools
@@ -67,7 +69,6 @@ export class ReaderLink {
   #state: 'stopped' | 'waiting' | 'calling' | 'up' = 'stopped'
   /** Ends whatever goes on: the wait or the call. */
   #cancel: (() => void) | undefined
-  #cancelConfirm: (() => void) | undefined
 
   constructor(options: ReaderOptions, events: ReaderEvents) {
     this.#options = options
@@ -94,7 +95,6 @@ export class ReaderLink {
   stop(code: LinkEnd, reason: string): void {
     this.#state = 'stopped'
     this.#cancel?.()
-    this.#cancelConfirm?.()
     const connection = this.#connection
     this.#connection = undefined
     connection?.end(code, reason)
@@ -149,7 +149,7 @@ export class ReaderLink {
     connection.mark = this.#received
     this.#events.up(peer, isFresh && known !== undefined)
     // Those that were on their way when the last connection ended may not have arrived.
-    if (this.#granted.size > 0) connection.sendMarked(FrameType.credits, new Grants(this.#granted))
+    if (this.#granted.size > 0) this.#confirm(connection, FrameType.credits, new Grants(this.#granted))
     this.#due.clear()
     return {
       frame: (type: FrameType, sequence: number) => this.#frame(connection, type, sequence),
@@ -177,28 +177,23 @@ export class ReaderLink {
     const { frames } = this.#options.tools
     this.#unconfirmedBytes += frames.end - frames.start
     this.#events.frame(type)
-    this.#confirmInTime(connection)
-  }
-
-  #confirmInTime(connection: Connection): void {
     if (this.#received - this.#confirmedFrames >= confirmFrames || this.#unconfirmedBytes >= confirmBytes) {
-      return this.#confirm(connection)
+      this.#confirm(connection, FrameType.heartbeat)
     }
-    this.#cancelConfirm ??= this.#options.tools.clock.after(confirmMs, () => {
-      this.#cancelConfirm = undefined
-      if (this.#connection !== undefined && this.#received > this.#confirmedFrames) this.#confirm(this.#connection)
-    })
-  }
-
-  #confirm(connection: Connection): void {
-    this.#confirmedFrames = this.#received
-    this.#unconfirmedBytes = 0
-    connection.sendMarked(FrameType.heartbeat)
   }
 
   #sendGrants(): void {
-    if (this.#due.size > 0) this.#connection?.sendMarked(FrameType.credits, new Grants(this.#due))
+    if (this.#due.size > 0 && this.#connection !== undefined) {
+      this.#confirm(this.#connection, FrameType.credits, new Grants(this.#due))
+    }
     this.#due.clear()
+  }
+
+  /** What is sent here bears the number of the last frame that has come. */
+  #confirm(connection: Connection, type: FrameType, body?: Body): void {
+    this.#confirmedFrames = this.#received
+    this.#unconfirmedBytes = 0
+    connection.sendMarked(type, body)
   }
 
   #closed(connection: Connection, code: number, reason: string): void {

@@ -5,6 +5,8 @@ import { FrameType } from '../../src/wire/frame.js'
 import { ReadingWorker, World, worker, WritingWorker } from './simulated.js'
 
 const MiB = 1_048_576
+/** Long enough for a heartbeat, which confirms what has arrived. */
+const untilConfirmedMs = 2_100
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1)
 
 function pair(seed = 1) {
@@ -52,8 +54,32 @@ describe('link: one connection', () => {
     world.clock.run(10)
     for (let i = 0; i < 10; i++) writer.send()
     expect(writer.link.keptBytes).toBe(480)
-    world.clock.run(100)
+    world.clock.run(untilConfirmedMs)
     expect(writer.link.keptBytes).toBe(0)
+  })
+
+  test('few frames are confirmed by what the reader sends anyway, many at once', () => {
+    const { world, writer, reader, connection } = pair()
+    world.clock.run(10)
+    let sent = 0
+    const carrier = connection().dialer
+    const send = carrier.send.bind(carrier)
+    carrier.send = (frame) => {
+      sent++
+      send(frame)
+    }
+    for (let i = 0; i < 63; i++) writer.send()
+    world.clock.run(10)
+    expect([sent, writer.link.keptBytes]).toEqual([0, 63 * 48])
+    reader.link.grant(5, 63)
+    world.clock.run(10)
+    expect([sent, writer.link.keptBytes]).toEqual([1, 0])
+    for (let i = 0; i < 64; i++) writer.send()
+    world.clock.run(10)
+    expect([sent, writer.link.keptBytes]).toEqual([2, 0])
+    writer.send(FrameType.tuples, MiB / 4)
+    world.clock.run(10)
+    expect([sent, writer.link.keptBytes]).toEqual([3, 0])
   })
 
   test('acks do not wait behind tuples that the carrier does not take', () => {
@@ -125,7 +151,7 @@ describe('link: broken connections', () => {
     const { world, writer, reader } = pair()
     world.clock.run(10)
     for (let i = 0; i < 5; i++) writer.send()
-    world.clock.run(100)
+    world.clock.run(untilConfirmedMs)
     for (let i = 0; i < 5; i++) writer.send()
     reader.kill()
     world.clock.run(10)
@@ -159,7 +185,7 @@ describe('link: broken connections', () => {
     const { world, writer, reader, away } = pair()
     world.clock.run(10)
     writer.send()
-    world.clock.run(100)
+    world.clock.run(untilConfirmedMs)
     const comeBack = away()
     writer.send(FrameType.tuples)
     writer.send(FrameType.acks)
@@ -308,7 +334,7 @@ describe('link: broken connections', () => {
     const { world, writer, reader } = pair()
     world.clock.run(10)
     writer.send()
-    world.clock.run(100)
+    world.clock.run(untilConfirmedMs)
     writer.send()
     writer.link.end(4009, 'no more')
     writer.send()
