@@ -29,8 +29,8 @@ export interface SinkAnswer {
   readonly words: readonly (readonly [word: string, count: number])[]
 }
 
-/** Counters of the hot path are added up before they grow past what V8 keeps unboxed. */
-const foldEveryMs = 200
+/** Counters of the hot path are added up before they grow past what V8 keeps unboxed, and seldom: it wakes a worker that idles. */
+const foldEveryMs = 2_000
 
 /** A benchmark topology as a module that is deployed: the same components, with a station in each worker that needs one. */
 export default function deployedTopology(args: string[]): Topology {

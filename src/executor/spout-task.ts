@@ -237,8 +237,8 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     return true
   }
 
-  /** What follows a call that returned: true if the next may follow at once. */
-  private afterCall(hasEmitted: boolean, nowMs: number): boolean {
+  /** What follows a call that returned, or resolved: true if the next may follow at once. */
+  private afterCall(hasEmitted: boolean, calledAtMs: number): boolean {
     if (this.collector.doneIds.size > 0) this.deliverDone()
     if (this.collector.saysExhausted) {
       this.isExhausted = true
@@ -246,7 +246,7 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
     }
     if (hasEmitted) this.idleCalls = 0
     else {
-      this.pollAtMs = nowMs + idleWaitMs(this.idleCalls)
+      this.pollAtMs = calledAtMs + idleWaitMs(this.idleCalls)
       // Asked out of turn it says little about how idle it is.
       if (!this.parts.scheduler.isLingering) this.idleCalls++
     }
@@ -268,7 +268,8 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
       () =>
         ended(() => {
           this.throwsInRow = 0
-          this.afterCall(this.collector.emits !== emitsBefore, this.parts.scheduler.now())
+          // A call that has waited by itself for that long need not be followed by a wait.
+          this.afterCall(this.collector.emits !== emitsBefore, nowMs)
         }),
       (thrown: unknown) => ended(() => this.threw(thrown, this.parts.scheduler.now())),
     )

@@ -605,6 +605,54 @@ describe('spout', () => {
     for (const [n, atMs] of seenAt.entries()) expect(atMs - fedAt[n]!).toBeLessThanOrEqual(10)
   })
 
+  test('idle, waiting by a promise: asked again at once when it has waited for as long as it would be left alone', async () => {
+    await using place = world()
+    const { clock } = place
+    const queue: number[] = []
+    const late: number[] = []
+    let calls = 0
+    const { builder } = pair(
+      () => ({
+        outputs: { default: Num },
+        nextTuple(out: Out) {
+          calls++
+          const fedAt = queue.shift()
+          if (fedAt === undefined) return clock.sleep(100).then(() => void queue.push(clock.now()))
+          late.push(clock.now() - fedAt)
+          out.emit({ n: late.length }, late.length)
+        },
+      }),
+      rich((tuple, out) => out.ack(tuple)),
+    )
+    await place.submit(builder.createTopology())
+    await clock.advance(3_050)
+    expect(late).toEqual(Array<number>(30).fill(0))
+    expect(calls).toBe(61)
+  })
+
+  test('idle, with promises that settle at once: asked as often as one without them', async () => {
+    await using place = world()
+    const { clock } = place
+    let calls = 0
+    const { builder } = pair(
+      () => ({
+        outputs: { default: Num },
+        async nextTuple() {
+          calls++
+          await undefined
+        },
+      }),
+      rich((tuple, out) => out.ack(tuple)),
+    )
+    await place.submit(builder.createTopology())
+    await clock.advance(10_000)
+    expect(calls).toBeLessThan(4_000)
+    const before = calls
+    await clock.advance(10_000)
+    expect(calls - before).toBeLessThanOrEqual(2_001)
+    expect(calls - before).toBeGreaterThan(1_000)
+  })
+
   test('a nextTuple that returns odd things: no promise is waited for, no promise breaks the loop', async () => {
     await using place = world()
     const { clock } = place
