@@ -19,6 +19,8 @@ interface AllOptions extends Times {
 const peerWarmup = ['--warmup', '20']
 /** Of T8 at ten tuples a second: so long that p99 is not the latest tuple, and that steps of 10 ms, by which the system counts CPU, are small beside it. */
 const slowSeconds = 30
+/** Before that: at ten tuples a second it takes some time until what they need is compiled and what the start has left is collected. */
+const slowWarmup = 20
 /** The ends of each slope, and its base. */
 const ends: Readonly<Partial<Record<AxisName, readonly number[]>>> = {
   pending: [100, 60_000],
@@ -65,8 +67,11 @@ async function measureOurs(options: AllOptions, using: Tools, save: (result: Res
     return lines
   }
   const measured = (name: string, ...args: string[]) => saved(name, [...args, ...times])
-  const measuredFor = (seconds: number, name: string, ...args: string[]) =>
-    saved(name, [...args, ...timeArgs({ ...options, seconds: Math.max(seconds, options.seconds), windows: 1 })])
+  const measuredSlowly = (name: string, ...args: string[]) => {
+    const seconds = Math.max(slowSeconds, options.seconds)
+    const warmup = Math.max(slowWarmup, options.warmup)
+    return saved(name, [...args, ...timeArgs({ ...options, warmup, seconds, windows: 1 })])
+  }
   await measured('T1', '--topology', 'T1')
   await measured('T1 off', '--topology', 'T1', '--acks', 'off')
   await measured('T2', '--topology', 'T2')
@@ -80,8 +85,8 @@ async function measureOurs(options: AllOptions, using: Tools, save: (result: Res
   await measured('latency', '--topology', 'T3', '--rate', half(words))
   await measured('T6 latency', '--topology', 'T3', '--workers', '2', '--rate', half(remote))
   const slow = ['--topology', 'T1', '--rate', '10']
-  await measuredFor(slowSeconds, 'T8', ...slow)
-  await measuredFor(slowSeconds, 'T6 T8', ...slow, '--workers', '2')
+  await measuredSlowly('T8', ...slow)
+  await measuredSlowly('T6 T8', ...slow, '--workers', '2')
   await measured('T3 at 5,000', '--topology', 'T3', '--rate', '5000')
   await measured('T7', '--topology', 'T7')
   const held = ['--pending', '60000', '--hold', '59000', '--inbox-limit', '60000']
