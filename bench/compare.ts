@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import { Command } from 'commander'
 import { canaryMs } from './canary.js'
 import { linesOf, nodeArguments } from './children.js'
-import { number, parse, UsageError, whole } from './options.js'
+import { number, parse, readOptions, shapeOptions, UsageError, whole } from './options.js'
 import type { Output } from './output.js'
 import { canaryText, costOf, pairUp, ratioText } from './pairs.js'
-import { median } from './report.js'
+import { median, type Line } from './report.js'
 import { openResults } from './results.js'
 import { timeArgs, withTimes, type Times } from './sweep.js'
 
@@ -23,14 +23,12 @@ const workingTree = '.'
 interface CompareOptions extends Times {
   readonly pairs: number
   readonly topology: string
-  readonly acks: string
-  readonly workers: string
   readonly failAbove?: number
 }
 
 /**
- * `compare REV REV`: builds both in folders of their own, each with the benchmark of this tree, and runs them in turn. The
- * ratio is what the first costs over the second; the exit code is 1 for a wrong run and for a ratio above `--fail-above`.
+ * `compare REV REV`: builds both in folders of their own, each with the benchmark of this tree, and runs them in turn, with
+ * whatever options a single run has. The ratio is what the first costs over the second; the exit code is 1 for a wrong run and for a ratio above `--fail-above`.
  * Throws UsageError, WrongRun.
  */
 export async function compare(args: readonly string[], output: Output): Promise<number> {
@@ -40,10 +38,10 @@ export async function compare(args: readonly string[], output: Output): Promise<
     .argument('<b>', 'revision that it is held against')
     .option('--pairs <N>', 'how many', whole('--pairs', 1, 1_000), 7)
     .option('--topology <names>', 'one or more, with commas', 'T1,T3')
-    .option('--acks <on|off>', 'as for a single run', 'on')
-    .option('--workers <1|2>', 'as for a single run', '1')
     .option('--fail-above <ratio>', 'exit 1 for a median above it', number('--fail-above', 0.01, 100))
   command.setOptionValue('windows', 1)
+  const shape = shapeOptions()
+  for (const option of shape) command.addOption(option)
   const asked = parse(command, args)
   if ('help' in asked) {
     output.out(asked.help.trimEnd())
@@ -51,10 +49,18 @@ export async function compare(args: readonly string[], output: Output): Promise<
   }
   const [a, b] = command.processedArgs as [string, string]
   const options: CompareOptions = command.opts()
+  const given = shape.filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+  const shapeArgs = given.flatMap((option) => [
+    option.long ?? '',
+    String(command.getOptionValue(option.attributeName())),
+  ])
+  const topologies = options.topology.split(',')
+  // What does not go together is told before anything is built.
+  for (const topology of topologies) readOptions(['--topology', topology, ...shapeArgs])
   const folder = mkdtempSync(join(tmpdir(), 'storm-ts-compare-'))
   try {
     const builds = [await build(a, join(folder, 'a'), output), await build(b, join(folder, 'b'), output)] as const
-    return await pairAll([a, b], builds, options, output)
+    return await pairAll([a, b], builds, topologies, shapeArgs, options, output)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -63,22 +69,23 @@ export async function compare(args: readonly string[], output: Output): Promise<
 async function pairAll(
   [a, b]: readonly [string, string],
   [buildA, buildB]: readonly [string, string],
+  topologies: readonly string[],
+  shapeArgs: readonly string[],
   options: CompareOptions,
   output: Output,
 ): Promise<number> {
   const save = openResults('compare')
   let exitCode = 0
-  for (const topology of options.topology.split(',')) {
-    const { acks, workers } = options
-    const run = ['--topology', topology, '--acks', acks, '--workers', workers, ...timeArgs(options), '--json']
+  for (const topology of topologies) {
+    const run = ['--topology', topology, ...shapeArgs, ...timeArgs(options), '--json']
     const runIn = (build: string) => () =>
       linesOf(process.execPath, [...nodeArguments, join(build, 'build/bench/main.js'), ...run], build)
     const paired = await pairUp({ a: runIn(buildA), b: runIn(buildB) }, options.pairs, canaryMs, (ratio, number) =>
       output.note(`${topology} pair ${number} of ${options.pairs}: ${ratio.toPrecision(3)}`),
     )
-    save({ name: topology, revisions: [a, b], acks, workers, ...paired })
-    const name = `${topology}${workers === '2' ? ' with two workers' : ''}, acks ${acks}`
-    const cost = (lines: typeof paired.a) => `${median(lines.map(costOf)).toPrecision(3)} µs`
+    save({ name: topology, revisions: [a, b], args: shapeArgs, ...paired })
+    const name = [topology, ...shapeArgs].join(' ')
+    const cost = (lines: typeof paired.a) => `${rounded(median(lines.map(costOf)))} µs${latencyText(lines)}`
     output.out(
       `${name}: ${a} ${cost(paired.a)}, ${b} ${cost(paired.b)}, ratio ${ratioText(paired)}; ${canaryText(paired)}`,
     )
@@ -89,6 +96,16 @@ async function pairAll(
   }
   return exitCode
 }
+
+/** Of an open loop, the medians of its percentiles. */
+function latencyText(lines: readonly Line[]): string {
+  const latencies = lines.flatMap(({ latencyUs }) => latencyUs ?? [])
+  if (latencies.length === 0) return ''
+  const ms = (percentile: 'p50' | 'p99') => rounded(median(latencies.map((latency) => latency[percentile])) / 1_000)
+  return ` (p50 ${ms('p50')}, p99 ${ms('p99')} ms)`
+}
+
+const rounded = (figure: number) => figure.toLocaleString('en', { maximumSignificantDigits: 3 })
 
 /** The folder of a build of the revision. */
 async function build(revision: string, folder: string, output: Output): Promise<string> {

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 
 /**
  * The topologies by their names in Storm's own benchmarks: T0 a spout that nobody reads, T1 const → null, T2 const → id →
@@ -61,25 +61,11 @@ export function readOptions(args: readonly string[]): Plan | { readonly help: st
     .usage('[options] | all | sweep NAME | load | compare REV REV | report | smoke')
     .description('Measures storm-ts: one run of a topology, or what the commands say (see bench/README.md).')
     .option('--topology <name>', topologyNames.join(', '), oneOf('--topology', topologyNames), 'T3')
-    .option('--acks <on|off>', 'with one acker, or without', oneOf('--acks', ['on', 'off'] as const), 'on')
     .option('--warmup <S>', 'seconds before the first window', number('--warmup', 0, 3_600), 2)
     .option('--seconds <S>', 'seconds of each window', number('--seconds', 0.05, 3_600), 5)
     .option('--windows <N>', 'number of windows', whole('--windows', 1, 1_000), 3)
-    .option('--rate <R>', 'open loop: tuples a second; adds latencies', number('--rate', 0.1, 10_000_000))
-    .option('--workers <N>', 'worker processes: 2 makes it T6', whole('--workers', 1, 2), 1)
-    .option(
-      '--split <near|far>',
-      'T3, two workers: beside the spout, or alone',
-      oneOf('--split', ['near', 'far'] as const),
-    )
-    .option('--pending <N>', 'max spout pending (1,000; 5,000 with two workers)', whole('--pending', 1, 1_000_000))
-    .option('--inbox-limit <N>', 'tuples that may wait for one task', whole('--inbox-limit', 1, 1_000_000))
-    .option('--executors <N>', 'executors of each component', whole('--executors', 1, 1_000), 1)
-    .option('--fanout <F>', 'children of a tuple in T4', whole('--fanout', 1, 100_000), 10)
-    .option('--depth <D>', 'bolts of the chain in T5', whole('--depth', 1, 1_000), 8)
-    .option('--payload <chars>', 'length of what is carried, but for words', whole('--payload', 1, 1_000_000))
-    .option('--keys <N>', 'different words in T3w', whole('--keys', 1, 10_000_000), 1_000)
-    .option('--hold <N>', 'T1: keep so many trees open at the sink', whole('--hold', 0, 2_000_000))
+  for (const option of shapeOptions()) command.addOption(option)
+  command
     .option('--json', 'a JSON line for each window instead of a table', false)
     .option('--profile [file]', 'write a CPU profile and a flame graph, and print where the time went')
   const parsed = parse(command, args)
@@ -110,6 +96,29 @@ export function readOptions(args: readonly string[]): Plan | { readonly help: st
     throw new UsageError('--split is for --topology T3 with --workers 2.')
   checkTogether(plan)
   return plan
+}
+
+/** Those that say what is run, but for its topology. */
+export function shapeOptions(): Option[] {
+  const near = oneOf('--split', ['near', 'far'] as const)
+  return [
+    option('--acks <on|off>', 'with one acker, or without', oneOf('--acks', ['on', 'off'] as const), 'on'),
+    option('--rate <R>', 'open loop: tuples a second; adds latencies', number('--rate', 0.1, 10_000_000)),
+    option('--workers <N>', 'worker processes: 2 makes it T6', whole('--workers', 1, 2), 1),
+    option('--split <near|far>', 'T3, two workers: beside the spout, or alone', near),
+    option('--pending <N>', 'max spout pending (1,000; 5,000 with two workers)', whole('--pending', 1, 1_000_000)),
+    option('--inbox-limit <N>', 'tuples that may wait for one task', whole('--inbox-limit', 1, 1_000_000)),
+    option('--executors <N>', 'executors of each component', whole('--executors', 1, 1_000), 1),
+    option('--fanout <F>', 'children of a tuple in T4', whole('--fanout', 1, 100_000), 10),
+    option('--depth <D>', 'bolts of the chain in T5', whole('--depth', 1, 1_000), 8),
+    option('--payload <chars>', 'length of what is carried, but for words', whole('--payload', 1, 1_000_000)),
+    option('--keys <N>', 'different words in T3w', whole('--keys', 1, 10_000_000), 1_000),
+    option('--hold <N>', 'T1: keep so many trees open at the sink', whole('--hold', 0, 2_000_000)),
+  ]
+}
+
+function option(flags: string, description: string, read: (text: string) => unknown, byDefault?: unknown): Option {
+  return new Option(flags, description).argParser(read).default(byDefault)
 }
 
 /** What does not go together. */

@@ -3,7 +3,7 @@ import type { Rng } from '../stdx/rng.js'
 /**
  * Makes the 64-bit ids of the acker: root ids, one per attempt at a message, and edge ids, one per tuple sent.
  *
- * Protocol of use: one generator per task. `next()`, then read `lo` and `hi` before the next `next()`. An id is two
+ * Protocol of use: one generator per worker. `next()`, then read `lo` and `hi` before the next `next()`. An id is two
  * int32 halves and never anything else: a BigInt allocates, a string costs a parse, a double holds 53 bits only. Two
  * ids are the same when both halves are; the arithmetic of the acker is to XOR half by half.
  *
@@ -66,7 +66,7 @@ export class IdGenerator {
   }
 }
 
-/** Few, as there is a generator in every task: all of their blocks shall have room in a processor's cache. */
+/** Few, so that a block leaves most of a processor's first cache to others. */
 const blockIds = 16
 
 /** 2^64 divided by the golden ratio, made odd: the counter visits every value before it comes round. */

@@ -184,6 +184,20 @@ test('bench: compare: an unknown revision is told', async () => {
   expect(notes.at(-1)).toBe("bench: there is no revision 'no-such-revision' in this repository")
 })
 
+test('bench: compare: options of a single run are read as there, before anything is built', async () => {
+  for (const [args, problem] of [
+    [['--topology', 'T3,T9'], '--topology is T0, T1, T2, T3, T3w, T4, T5 or T7'],
+    [['--topology', 'T3', '--split', 'far'], '--split is for --topology T3 with --workers 2.'],
+    [['--topology', 'T3', '--workers', '2', '--split', 'afar'], "--split is near or far, not 'afar'."],
+    [['--topology', 'T3', '--hold', '10'], '--hold is for --topology T1'],
+  ] as const) {
+    const { notes, output } = listening()
+    expect(await bench(['compare', '.', '.', ...args], output)).toBe(2)
+    expect(notes).toHaveLength(1)
+    expect(notes[0]).toContain(problem)
+  }
+})
+
 test('idle: a spout that has nothing is asked, and its share of a core told beside that of a timer', async () => {
   const { out, output } = listening()
   expect(await bench(['idle', '--warmup', '0', '--seconds', '0.1', '--windows', '2'], output)).toBe(0)
