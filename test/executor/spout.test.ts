@@ -639,7 +639,7 @@ describe('spout', () => {
         outputs: { default: Num },
         async nextTuple() {
           calls++
-          await undefined
+          await Promise.resolve()
         },
       }),
       rich((tuple, out) => out.ack(tuple)),
