@@ -25,7 +25,11 @@ export type FailReason =
 export interface Spout<O extends Streams = Streams, Id = Values> {
   readonly outputs: O
   open?(context: TopologyContext, out: SpoutCollector<O, Id>): void | Promise<void>
-  /** Emits zero or more tuples and returns, or a promise that settles when it has. */
+  /**
+   * Emits zero or more tuples and returns, or a promise that settles when it has. A call that emitted nothing is followed
+   * by the next after 1 to 8 ms, counted from its beginning: a spout that waits in its promise until it has something is
+   * asked again at once.
+   */
   nextTuple(out: SpoutCollector<O, Id>): void | Promise<void>
   ack?(id: Id): void
   /** Nothing is emitted again by itself: a spout that wants at-least-once emits the id's tuple anew. */
