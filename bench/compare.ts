@@ -28,8 +28,8 @@ interface CompareOptions extends Times {
 
 /**
  * `compare REV REV`: builds both in folders of their own, each with the benchmark of this tree, and runs them in turn, with
- * whatever options a single run has. The ratio is what the first costs over the second; the exit code is 1 for a wrong run and for a ratio above `--fail-above`.
- * Throws UsageError, WrongRun.
+ * whatever options a single run has. The ratio is what the first costs over the second; the exit code is 1 for a wrong run
+ * and for a ratio above `--fail-above`. Throws UsageError, WrongRun.
  */
 export async function compare(args: readonly string[], output: Output): Promise<number> {
   const command = withTimes(new Command('compare'))
