@@ -54,13 +54,13 @@ export async function compare(args: readonly string[], output: Output): Promise<
     option.long ?? '',
     String(command.getOptionValue(option.attributeName())),
   ])
-  const topologies = options.topology.split(',')
+  const runs = options.topology.split(',').map((topology) => ['--topology', topology, ...shapeArgs])
   // What does not go together is told before anything is built.
-  for (const topology of topologies) readOptions(['--topology', topology, ...shapeArgs])
+  for (const run of runs) readOptions(run)
   const folder = mkdtempSync(join(tmpdir(), 'storm-ts-compare-'))
   try {
     const builds = [await build(a, join(folder, 'a'), output), await build(b, join(folder, 'b'), output)] as const
-    return await pairAll([a, b], builds, topologies, shapeArgs, options, output)
+    return await pairAll([a, b], builds, runs, options, output)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -69,22 +69,21 @@ export async function compare(args: readonly string[], output: Output): Promise<
 async function pairAll(
   [a, b]: readonly [string, string],
   [buildA, buildB]: readonly [string, string],
-  topologies: readonly string[],
-  shapeArgs: readonly string[],
+  runs: readonly (readonly string[])[],
   options: CompareOptions,
   output: Output,
 ): Promise<number> {
   const save = openResults('compare')
   let exitCode = 0
-  for (const topology of topologies) {
-    const run = ['--topology', topology, ...shapeArgs, ...timeArgs(options), '--json']
+  for (const run of runs) {
+    const name = run.slice(1).join(' ')
+    const args = [...run, ...timeArgs(options), '--json']
     const runIn = (build: string) => () =>
-      linesOf(process.execPath, [...nodeArguments, join(build, 'build/bench/main.js'), ...run], build)
+      linesOf(process.execPath, [...nodeArguments, join(build, 'build/bench/main.js'), ...args], build)
     const paired = await pairUp({ a: runIn(buildA), b: runIn(buildB) }, options.pairs, canaryMs, (ratio, number) =>
-      output.note(`${topology} pair ${number} of ${options.pairs}: ${ratio.toPrecision(3)}`),
+      output.note(`${name} pair ${number} of ${options.pairs}: ${ratio.toPrecision(3)}`),
     )
-    save({ name: topology, revisions: [a, b], args: shapeArgs, ...paired })
-    const name = [topology, ...shapeArgs].join(' ')
+    save({ name, revisions: [a, b], ...paired })
     const cost = (lines: typeof paired.a) => `${rounded(median(lines.map(costOf)))} µs${latencyText(lines)}`
     output.out(
       `${name}: ${a} ${cost(paired.a)}, ${b} ${cost(paired.b)}, ratio ${ratioText(paired)}; ${canaryText(paired)}`,

@@ -395,8 +395,8 @@ export class SpoutTask implements Steppable, Source, VerdictTarget {
 }
 
 /**
- * How long a spout that emitted nothing is left alone: short while it may be between two tuples, longer when it is idle,
- * so that it reacts within 10 ms and 120 calls a second cost next to nothing.
+ * How long a spout that emitted nothing is left alone, from the beginning of its call: short while it may be between two
+ * tuples, longer when it is idle, so that it reacts within 10 ms and 120 calls a second cost next to nothing.
  */
 function idleWaitMs(idleCalls: number): number {
   return idleCalls < 16 ? 1 : idleCalls < 250 ? 2 : 8

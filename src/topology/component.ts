@@ -26,9 +26,9 @@ export interface Spout<O extends Streams = Streams, Id = Values> {
   readonly outputs: O
   open?(context: TopologyContext, out: SpoutCollector<O, Id>): void | Promise<void>
   /**
-   * Emits zero or more tuples and returns, or a promise that settles when it has. A call that emitted nothing is followed
-   * by the next after 1 to 8 ms, counted from its beginning: a spout that waits in its promise until it has something is
-   * asked again at once.
+   * Emits zero or more tuples and returns, or a promise that settles when it has. After a call that emitted nothing the
+   * spout is left alone for some milliseconds, counted from the beginning of that call: one that waits in its promise
+   * until it has something is asked again at once.
    */
   nextTuple(out: SpoutCollector<O, Id>): void | Promise<void>
   ack?(id: Id): void
